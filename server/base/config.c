@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the table of options. */
+#include "base/config.h"
+
+#include <unistd.h>
+
+static const char *const levels[] = {"err", "warn", "info", "debug", NULL};
+static const char *const formats[] = {"text", "json", NULL};
+
+#define AT(field) offsetof(struct config, field)
+#define MIB(n) ((int64_t)(n) << 20)
+
+/* clang-format off */
+static const struct option_row rows[] = {
+    {"server", "data_dir", OPTION_TEXT, AT(data_dir), "/var/lib/otad", 0, 0, "", "data-dir", NULL, false,
+     "folder that holds the database, the images in it, and the lock"},
+    {"server", "listen", OPTION_LIST, AT(listen), "0.0.0.0:8070", 0, 0, "", "listen", NULL, false,
+     "ADDR:PORT to listen on, [ADDR]:PORT for IPv6; port 0 takes a free one"},
+    {"server", "public_url", OPTION_TEXT, AT(public_url), "", 0, 0, "", NULL, NULL, true,
+     "how devices reach this server, e.g. http://fw.example.net:8070; empty: the listener's address"},
+    {"server", "threads", OPTION_INT, AT(threads), "0", 0, 64, "", NULL, NULL, false,
+     "HTTP threads; 0 means one for each core"},
+    {"server", "shutdown_grace_s", OPTION_INT, AT(shutdown_grace_s), "30", 0, 3600, "s", NULL, NULL, true,
+     "how long running downloads may still finish after SIGTERM"},
+
+    {"http", "connections_max", OPTION_INT, AT(connections_max), "12000", 16, 1000000, "", NULL, NULL, false,
+     "open connections, all together; 5 % of them are kept for addresses that use few"},
+    {"http", "connections_per_address", OPTION_INT, AT(connections_per_address), "512", 512, 1000000, "", NULL, NULL, true,
+     "open connections of one IPv4 address or IPv6 /64"},
+    {"http", "connection_memory_bytes", OPTION_SIZE, AT(connection_memory_bytes), "5120", 4096, MIB(1), "bytes", NULL, NULL, false,
+     "memory for the head of a request; a longer head is answered 431"},
+    {"http", "idle_timeout_s", OPTION_INT, AT(idle_timeout_s), "90", 5, 3600, "s", NULL, NULL, false,
+     "a connection on which nothing moves for so long is closed"},
+    {"http", "header_timeout_s", OPTION_INT, AT(header_timeout_s), "30", 1, 3600, "s", NULL, NULL, true,
+     "a request head must be complete after so long"},
+    {"http", "body_timeout_s", OPTION_INT, AT(body_timeout_s), "600", 1, 86400, "s", NULL, NULL, true,
+     "an upload must be complete after so long"},
+
+    {"storage", "image_max_bytes", OPTION_SIZE, AT(image_max_bytes), "16777216", 4096, MIB(1024), "bytes", NULL, NULL, true,
+     "largest image that may be uploaded"},
+    {"storage", "cache_bytes", OPTION_SIZE, AT(cache_bytes), "67108864", MIB(1), MIB(65536), "bytes", NULL, NULL, true,
+     "images kept in memory; those being sent are kept whatever this says"},
+    {"storage", "load_timeout_s", OPTION_INT, AT(load_timeout_s), "5", 1, 600, "s", NULL, NULL, true,
+     "a request waits so long for an image to be read, then gets 503"},
+    {"storage", "write_timeout_s", OPTION_INT, AT(write_timeout_s), "10", 1, 600, "s", NULL, NULL, true,
+     "a request waits so long for its change to be durable, then gets 503"},
+    {"storage", "upload_timeout_s", OPTION_INT, AT(upload_timeout_s), "120", 1, 3600, "s", NULL, NULL, true,
+     "the same for an upload, which may be many megabytes on a slow card"},
+    {"storage", "write_queue_max", OPTION_INT, AT(write_queue_max), "4096", 16, 1000000, "", NULL, NULL, false,
+     "changes that may wait for the writer; further ones get 503"},
+    {"storage", "flush_interval_ms", OPTION_INT, AT(flush_interval_ms), "1000", 10, 60000, "ms", NULL, NULL, true,
+     "unacknowledged facts (last seen, byte progress) reach the disk after so long"},
+
+    {"devices", "max_devices", OPTION_INT, AT(max_devices), "10000", 1, 10000000, "", NULL, NULL, true,
+     "devices a new product may register by check-in"},
+    {"devices", "new_devices_per_hour", OPTION_INT, AT(new_devices_per_hour), "60", 1, 10000000, "", NULL, NULL, true,
+     "first check-ins one address may make in an hour; later ones are answered but not registered"},
+
+    {"log", "level", OPTION_CHOICE, AT(log_level), "info", 0, 0, "", NULL, levels, true,
+     "what is logged to stderr"},
+    {"log", "format", OPTION_CHOICE, AT(log_format), "text", 0, 0, "", NULL, formats, false,
+     "one line of key=value, or one JSON object, an event"},
+};
+/* clang-format on */
+
+const struct option_table config_table = {rows, OTAD_COUNT(rows)};
+
+const char *const config_other_env[] = {"OTAD_CONFIG", "OTAD_KEY", NULL};
+
+enum otad_err config_load(const char *file, struct config *out, struct otad_errinfo *ei)
+{
+    struct config fresh = {.data_dir = ""};
+    enum otad_err err = options_default(&config_table, &fresh, ei);
+    if (err == OTAD_E_OK && file != NULL)
+        err = options_file(&config_table, file, &fresh, ei);
+    if (err == OTAD_E_OK)
+        err = options_env(&config_table, environ, config_other_env, &fresh, ei);
+    if (err == OTAD_E_OK)
+        *out = fresh;
+    return err;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the shape of a log line. */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+#define LINE_MAX_BYTES 1024
+
+static const char *const level_names[] = {"err", "warn", "info", "debug"};
+static const char journald_priority[] = {'3', '4', '6', '7'}; /* sd-daemon(3) */
+
+void log_init(struct log *log, enum log_level level, bool json)
+{
+    log->fd = STDERR_FILENO;
+    atomic_init(&log->level, (int)level);
+    log->json = json;
+    log->journald = getenv("JOURNAL_STREAM") != NULL && isatty(STDERR_FILENO) == 0;
+}
+
+const char *log_level_name(enum log_level level)
+{
+    return level_names[level];
+}
+
+/* Makes text safe inside one line; in JSON also inside a string. Returns the new length. */
+static size_t put_escaped(char *out, size_t room, const char *text, bool json)
+{
+    size_t n = 0;
+    for (; *text != '\0' && n + 2 < room; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c < 0x20 || c == 0x7f)
+            c = '?';
+        if (json && (c == '"' || c == '\\'))
+            out[n++] = '\\';
+        out[n++] = (char)c;
+    }
+    out[n] = '\0';
+    return n;
+}
+
+static size_t put_head(const struct log *log, char *line, size_t room, enum log_level level,
+                       const char *event)
+{
+    char ts[CLOCK_TEXT];
+    clock_text(clock_wall_s(&(struct clock){0}), ts);
+    int n;
+    if (log->json)
+        n = snprintf(line, room, "{\"ts\":\"%s\",\"level\":\"%s\",\"event\":\"%s\",\"detail\":\"",
+                     ts, level_names[level], event);
+    else if (log->journald)
+        n = snprintf(line, room, "<%c>%s ", journald_priority[level], event);
+    else
+        n = snprintf(line, room, "%s %s %s ", ts, level_names[level], event);
+    return n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
+}
+
+void log_write(struct log *log, enum log_level level, const char *event, const char *fmt, ...)
+{
+    if (log == NULL || (int)level > atomic_load_explicit(&log->level, memory_order_relaxed))
+        return;
+    char text[LINE_MAX_BYTES / 2];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+
+    char line[LINE_MAX_BYTES + 128];
+    size_t n = put_head(log, line, 256, level, event);
+    n += put_escaped(line + n, sizeof line - n - 4, text, log->json);
+    if (log->json) {
+        line[n++] = '"';
+        line[n++] = '}';
+    }
+    line[n++] = '\n';
+    ssize_t ignored = write(log->fd, line, n); /* nowhere to complain to */
+    (void)ignored;
+}
