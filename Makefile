@@ -21,7 +21,7 @@ OTAD_CPPFLAGS := -D_GNU_SOURCE -Iinclude -Iserver -Iclient/include -I$(BUILD)/ge
 OTAD_CFLAGS = -std=c11 -pthread -fPIE -fstack-protector-strong \
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wvla -Wundef -Wwrite-strings \
   -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum -Wimplicit-fallthrough \
-  -Wnull-dereference $(if $(WERROR),-Werror)
+  -Wnull-dereference -Wno-overlength-strings $(if $(WERROR),-Werror)
 OTAD_LDFLAGS = -pthread -pie -Wl,-z,relro,-z,now
 ifneq ($(SAN),)
 OTAD_CFLAGS += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined

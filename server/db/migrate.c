@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the order in which migrations run and what happens around them. */
+#include "db/migrate.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static const struct migration {
+    int64_t number;
+    const char *name;
+    const char *sql;
+} migrations[] = {
+#include "migrations.inc"
+};
+
+int64_t migrate_latest(void)
+{
+    return migrations[OTAD_COUNT(migrations) - 1].number;
+}
+
+static enum otad_err keep_copy(struct db *db, const char *path, int64_t next, struct log *log,
+                               struct otad_errinfo *ei)
+{
+    char copy[512];
+    (void)snprintf(copy, sizeof copy, "%s.before-%04" PRId64, path, next);
+    if (access(copy, F_OK) == 0)
+        return OTAD_E_OK; /* an earlier try already kept the older state */
+    enum otad_err err = db_backup(db, copy, ei);
+    if (err == OTAD_E_OK)
+        log_info(log, "migrate.copy", "file=%s", copy);
+    return err;
+}
+
+static enum otad_err apply(struct db *db, const struct migration *m, struct otad_errinfo *ei)
+{
+    char set_version[64];
+    (void)snprintf(set_version, sizeof set_version, "PRAGMA user_version=%" PRId64, m->number);
+    enum otad_err err = db_begin(db, ei);
+    if (err == OTAD_E_OK)
+        err = db_exec(db, m->sql, ei);
+    if (err == OTAD_E_OK)
+        err = db_exec(db, set_version, ei);
+    if (err == OTAD_E_OK)
+        err = db_commit(db, ei);
+    if (err != OTAD_E_OK)
+        db_rollback(db);
+    return err;
+}
+
+enum otad_err migrate(struct db *db, const char *path, struct log *log, struct otad_errinfo *ei)
+{
+    int64_t have = 0;
+    enum otad_err err = db_schema_version(db, &have, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    if (have > migrate_latest()) {
+        (void)otad_fail(ei, OTAD_E_CONFLICT,
+                        "%.120s was written by a newer otad: its schema is version %" PRId64
+                        ", this binary knows up to %" PRId64,
+                        path, have, migrate_latest());
+        return otad_hint(ei, "Run the newer otad again, or restore a copy made before the upgrade "
+                             "(%.120s.before-NNNN).", path);
+    }
+    for (size_t i = 0; i < OTAD_COUNT(migrations) && err == OTAD_E_OK; i++) {
+        const struct migration *m = &migrations[i];
+        if (m->number <= have)
+            continue;
+        if (have > 0)
+            err = keep_copy(db, path, m->number, log, ei);
+        if (err == OTAD_E_OK)
+            err = apply(db, m, ei);
+        if (err == OTAD_E_OK)
+            log_info(log, "migrate.applied", "name=%s", m->name);
+        have = m->number;
+    }
+    return err;
+}

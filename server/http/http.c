@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the life of the HTTP server and the way of one request through its stages. */
+#include "http/internal.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DRAIN_MAX (1U << 20) /* a refused body up to this is read and thrown away */
+#define TICK_MS 50
+#define SWEEP_EVERY 20 /* ticks between two looks at all connections */
+
+int64_t http_now_ms(void)
+{
+    return clock_mono_ms(&(struct clock){0});
+}
+
+/* ---- one request -------------------------------------------------------------------------- */
+
+static bool is_device_path(const struct http_req *req)
+{
+    const char *const *prefix = req->http->settings.routes.device_prefixes;
+    for (; *prefix != NULL; prefix++) {
+        size_t n = strlen(*prefix);
+        if (strncmp(req->raw + 1, *prefix, n) == 0 && (req->raw[n + 1] == '/' || req->raw[n + 1] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+/* MHD's first word of a request: its raw target, before any decoding. */
+static void *on_target(void *cls, const char *raw, struct MHD_Connection *mhd)
+{
+    size_t n = strlen(raw);
+    struct http_req *req = calloc(1, sizeof *req + 3 * n + 4);
+    if (req == NULL)
+        return NULL;
+    req->http = cls;
+    req->mhd = mhd;
+    memcpy(req->raw, raw, n);
+    req->target_ok = target_parse(req->raw, req->raw + n + 1, &req->target);
+    req->raw[strcspn(req->raw, "?")] = '\0'; /* the query may hold a token: never logged */
+    req->device_path = is_device_path(req);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    req->conn = info != NULL ? info->socket_context : NULL;
+    if (req->conn != NULL)
+        conn_set_phase(req->conn, CONN_HEAD, http_now_ms());
+    request_set_address(req);
+    return req;
+}
+
+static enum MHD_Result reply_result(const struct http_req *req)
+{
+    return req->queue_failed || !req->queued ? MHD_NO : MHD_YES;
+}
+
+static enum MHD_Result answer_error(struct http_req *req, enum otad_err err,
+                                    const struct otad_errinfo *ei)
+{
+    req->stage = STAGE_ANSWERED;
+    (void)http_reply_error(req, err, ei);
+    return reply_result(req);
+}
+
+/* Runs a handler or a resume to its end: an answer, a wait, or an error to be told. */
+static enum MHD_Result conclude(struct http_req *req, enum otad_err err, struct otad_errinfo *ei)
+{
+    if (err == OTAD_PENDING)
+        return MHD_YES;
+    if (err == OTAD_E_OK && !req->queued)
+        err = otad_fail(ei, OTAD_E_INTERNAL, "The handler gave no answer");
+    if (err != OTAD_E_OK && !req->queued)
+        return answer_error(req, err, ei);
+    req->stage = STAGE_ANSWERED;
+    return reply_result(req);
+}
+
+static enum MHD_Result run_handler(struct http_req *req)
+{
+    struct otad_errinfo ei = {.code = OTAD_E_OK};
+    if (req->conn != NULL)
+        conn_set_phase(req->conn, CONN_ANSWER, http_now_ms());
+    return conclude(req, req->route->handler(req, &ei), &ei);
+}
+
+/* Remembers an error until the body has been thrown away. */
+static enum MHD_Result drain(struct http_req *req, enum otad_err err, const struct otad_errinfo *ei)
+{
+    req->refusal = calloc(1, sizeof *req->refusal);
+    if (req->refusal == NULL)
+        return MHD_NO;
+    req->refusal->err = err;
+    req->refusal->ei = *ei;
+    req->stage = STAGE_DRAIN;
+    return MHD_YES;
+}
+
+/* Refuses by the head alone. A small body is read and thrown away first, or curl would show a
+ * broken pipe instead of the answer; a large one is cut. */
+static enum MHD_Result refuse(struct http_req *req, enum otad_err err, struct otad_errinfo *ei)
+{
+    uint64_t length;
+    bool has_body = body_announced(req, &length);
+    const char *expect = http_req_header(req, "Expect");
+    if (has_body && length <= DRAIN_MAX && expect == NULL && !req->close_after)
+        return drain(req, err, ei);
+    if (has_body)
+        req->close_after = true;
+    return answer_error(req, err, ei);
+}
+
+static enum otad_err find_route(struct http_req *req, struct otad_errinfo *ei)
+{
+    unsigned allow;
+    req->route = route_find(&req->http->settings.routes, req->method, &req->target, &req->params,
+                            &allow);
+    if (req->route != NULL)
+        return OTAD_E_OK;
+    if (allow == 0) {
+        (void)otad_fail(ei, OTAD_E_NOENT, "There is nothing at %.120s", req->raw);
+        return otad_hint(ei, "GET /api/v1/endpoints lists what there is.");
+    }
+    (void)otad_fail(ei, OTAD_E_METHOD, "This method is not allowed at %.120s", req->raw);
+    char methods[64];
+    route_methods_text(allow, methods, sizeof methods);
+    return otad_hint(ei, "%s", methods);
+}
+
+static enum otad_err authorise(struct http_req *req, struct otad_errinfo *ei)
+{
+    if (req->route->access < HTTP_ACCESS_VIEWER)
+        return OTAD_E_OK;
+    req->who = calloc(1, sizeof *req->who);
+    if (req->who == NULL)
+        return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
+    return req->http->settings.authorise(req, req->route->access, req->who, ei);
+}
+
+/* The first callback: everything that can be judged before the body. */
+static enum MHD_Result on_head(struct http_req *req, const char *method, const char *version)
+{
+    struct otad_errinfo ei = {.code = OTAD_E_OK};
+    req->method = route_method(method);
+    req->http10 = strcmp(version, "HTTP/1.1") != 0;
+    enum otad_err err = guard_check(req, &ei);
+    if (err == OTAD_E_OK)
+        err = find_route(req, &ei);
+    if (err == OTAD_E_OK)
+        err = authorise(req, &ei);
+    if (err == OTAD_E_OK)
+        err = body_judge(req, &ei);
+    uint64_t length;
+    if (err == OTAD_E_OK && body_announced(req, &length))
+        err = body_begin(req, &ei);
+    if (err != OTAD_E_OK)
+        return refuse(req, err, &ei);
+    req->stage = STAGE_BODY;
+    if (req->conn != NULL)
+        conn_set_phase(req->conn, CONN_BODY, http_now_ms());
+    return MHD_YES;
+}
+
+static enum MHD_Result on_body(struct http_req *req, const char *data, size_t *n)
+{
+    struct otad_errinfo ei = {.code = OTAD_E_OK};
+    if (*n > 0) {
+        enum otad_err err = body_data(req, data, *n, &ei);
+        *n = 0;
+        return err == OTAD_E_OK ? MHD_YES : drain(req, err, &ei);
+    }
+    enum otad_err err = body_end(req, &ei);
+    return err == OTAD_E_OK ? run_handler(req) : answer_error(req, err, &ei);
+}
+
+static enum MHD_Result on_drain(struct http_req *req, size_t *n)
+{
+    req->seen += *n;
+    if (*n > 0) {
+        *n = 0;
+        /* An endless chunked body is cut, everything announced is bounded by its route. */
+        uint64_t length;
+        (void)body_announced(req, &length);
+        return length == UINT64_MAX && req->seen > 64U * DRAIN_MAX ? MHD_NO : MHD_YES;
+    }
+    return answer_error(req, req->refusal->err, &req->refusal->ei);
+}
+
+static enum MHD_Result on_resumed(struct http_req *req)
+{
+    struct otad_errinfo ei = {.code = OTAD_E_OK};
+    return conclude(req, wait_resumed(req, &ei), &ei);
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *n, void **req_cls)
+{
+    struct http_req *req = *req_cls;
+    (void)cls;
+    (void)mhd;
+    (void)url;
+    if (req == NULL)
+        return MHD_NO; /* out of memory in on_target() */
+    switch (req->stage) {
+    case STAGE_HEAD:
+        return on_head(req, method, version);
+    case STAGE_BODY:
+        return on_body(req, data, n);
+    case STAGE_DRAIN:
+        return on_drain(req, n);
+    case STAGE_WAIT:
+        return on_resumed(req);
+    case STAGE_ANSWERED:
+        break;
+    }
+    *n = 0;
+    return MHD_YES;
+}
+
+static void tell_end(struct http_req *req, enum MHD_RequestTerminationCode code)
+{
+    struct http_end end = {.complete = code == MHD_REQUEST_TERMINATED_COMPLETED_OK && req->queued,
+                           .shutting_down = code == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN};
+    if (req->queued) {
+        uint64_t acked = sock_bytes_acked(req->conn->fd);
+        end.bytes_acked = acked > req->answer_base ? acked - req->answer_base : 0;
+        end.elapsed_ms = (uint64_t)(http_now_ms() - req->answer_ms);
+    }
+    req->on_end(req->on_end_arg, &end);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct http_req *req = OTAD_STEAL(*req_cls);
+    (void)cls;
+    (void)mhd;
+    if (req == NULL)
+        return;
+    if (req->on_end != NULL)
+        tell_end(req, code);
+    log_debug(req->http->settings.log, "request", "status=%u address=%s path=%s", req->status,
+              req->address, req->raw);
+    if (req->conn != NULL)
+        conn_set_phase(req->conn, CONN_IDLE, http_now_ms());
+    if (req->wait != NULL)
+        wait_release(req->wait);
+    multipart_free(&req->multipart);
+    if (req->free_state != NULL)
+        req->free_state(req->state);
+    free(req->refusal);
+    free(req->who);
+    free(req->body);
+    free(req->local);
+    free(req);
+}
+
+/* ---- connections -------------------------------------------------------------------------- */
+
+static enum MHD_Result may_connect(void *cls, const struct sockaddr *addr, socklen_t len)
+{
+    struct http *http = cls;
+    (void)len;
+    return conns_may_accept(http->conns, addr) ? MHD_YES : MHD_NO;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct http *http = cls;
+    if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (*context != NULL)
+            conns_remove(http->conns, *context);
+        return;
+    }
+    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *addr =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    *context = conns_add(http->conns, fd->connect_fd, addr->client_addr, http_now_ms());
+    if (*context == NULL)
+        (void)shutdown(fd->connect_fd, SHUT_RDWR); /* out of memory: it can't be watched */
+}
+
+static void *sweep(void *cls)
+{
+    struct http *http = cls;
+    const struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
+    for (unsigned i = 0; !atomic_load(&http->sweeper_stop); i++) {
+        (void)nanosleep(&tick, NULL);
+        int64_t now = http_now_ms();
+        waits_expire(http, now);
+        if (i % SWEEP_EVERY == 0)
+            conns_sweep(http->conns, now);
+    }
+    return NULL;
+}
+
+/* ---- start and stop ----------------------------------------------------------------------- */
+
+static size_t no_unescape(void *cls, struct MHD_Connection *mhd, char *text)
+{
+    (void)cls;
+    (void)mhd;
+    return strlen(text);
+}
+
+static void log_mhd(void *cls, const char *fmt, va_list args) OTAD_PRINTF(2, 0);
+static void log_mhd(void *cls, const char *fmt, va_list args)
+{
+    struct http *http = cls;
+    char text[256];
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    text[strcspn(text, "\n")] = '\0';
+    log_debug(http->settings.log, "http", "message='%s'", text);
+}
+
+static void name_listener(struct http_listener *listener, int fd)
+{
+    struct sockaddr_storage addr = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof addr;
+    char host[INET6_ADDRSTRLEN] = "", port[8] = "";
+    (void)getsockname(fd, (struct sockaddr *)&addr, &len);
+    (void)getnameinfo((struct sockaddr *)&addr, len, host, sizeof host, port, sizeof port,
+                      NI_NUMERICHOST | NI_NUMERICSERV);
+    (void)snprintf(listener->address, sizeof listener->address,
+                   strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+}
+
+static unsigned threads_each(const struct http *http, size_t n)
+{
+    int64_t all = http->settings.threads;
+    if (all == 0)
+        all = sysconf(_SC_NPROCESSORS_ONLN);
+    int64_t each = all / (int64_t)n;
+    return each < 1 ? 1 : (unsigned)each;
+}
+
+static struct MHD_Daemon *start_daemon(struct http *http, int fd, unsigned threads)
+{
+    const struct http_settings *s = &http->settings;
+    const struct MHD_OptionItem pool[] = {
+        /* MHD takes a pool of one for an error. */
+        {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
+        {MHD_OPTION_END, 0, NULL}};
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
+        may_connect, http, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, http,
+        MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, http,
+        MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)s->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)s->connection_memory_bytes,
+        /* The connection table has the last word; MHD would split this among its threads. */
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(s->connections_max * 2 + 64), MHD_OPTION_ARRAY,
+        pool, MHD_OPTION_END);
+}
+
+static struct conn_limits conn_limits(const struct http *http)
+{
+    const struct http_settings *s = &http->settings;
+    return (struct conn_limits){.max = (size_t)s->connections_max,
+                                .per_address = (size_t)s->limits.connections_per_address,
+                                .header_timeout_ms = s->limits.header_timeout_s * 1000,
+                                .body_timeout_ms = s->limits.body_timeout_s * 1000,
+                                .idle_timeout_ms = s->idle_timeout_s * 1000};
+}
+
+static struct http *make_http(const struct http_settings *settings)
+{
+    struct http *http = calloc(1, sizeof *http);
+    if (http == NULL)
+        return NULL;
+    http->settings = *settings;
+    atomic_init(&http->image_max_bytes, settings->limits.image_max_bytes);
+    (void)pthread_mutex_init(&http->waits_lock, NULL);
+    const struct conn_limits limits = conn_limits(http);
+    http->conns = conns_new(&limits);
+    http->sweeper_runs =
+        http->conns != NULL && pthread_create(&http->sweeper, NULL, sweep, http) == 0;
+    if (!http->sweeper_runs)
+        http_stop(&http);
+    return http;
+}
+
+enum otad_err http_start(const struct http_settings *settings, const int *fds, size_t n,
+                         struct http **out, struct otad_errinfo *ei)
+{
+    struct http *http = make_http(settings);
+    enum otad_err err = OTAD_E_OK;
+    if (http == NULL)
+        err = otad_fail(ei, OTAD_E_NOMEM, "Out of memory starting the HTTP server");
+    for (size_t i = 0; i < n; i++) {
+        struct http_listener *listener = http != NULL ? &http->listeners[i] : NULL;
+        if (err == OTAD_E_OK) {
+            name_listener(listener, fds[i]);
+            listener->daemon = start_daemon(http, fds[i], threads_each(http, n));
+            if (listener->daemon == NULL)
+                err = otad_fail(ei, OTAD_E_IO, "Can't start the HTTP server on %s",
+                                listener->address);
+        }
+        if (err == OTAD_E_OK)
+            http->n_listeners++;
+        else
+            (void)close(fds[i]);
+    }
+    if (err != OTAD_E_OK) {
+        http_stop(&http);
+        return err;
+    }
+    *out = http;
+    return OTAD_E_OK;
+}
+
+const char *http_address(const struct http *http, size_t i)
+{
+    return i < http->n_listeners ? http->listeners[i].address : NULL;
+}
+
+void http_set_limits(struct http *http, const struct http_limits *limits)
+{
+    http->settings.limits = *limits; /* read only by conn_limits(), on the caller's thread */
+    atomic_store(&http->image_max_bytes, limits->image_max_bytes);
+    const struct conn_limits conn = conn_limits(http);
+    conns_set_limits(http->conns, &conn);
+}
+
+void http_quiesce(struct http *http, int64_t grace_s)
+{
+    for (size_t i = 0; i < http->n_listeners; i++) {
+        MHD_socket fd = MHD_quiesce_daemon(http->listeners[i].daemon);
+        if (fd != MHD_INVALID_SOCKET)
+            (void)close(fd); /* else new clients would hang in its backlog */
+    }
+    const struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
+    int64_t deadline = http_now_ms() + grace_s * 1000;
+    while (conns_close_idle(http->conns) > 0 && http_now_ms() < deadline)
+        (void)nanosleep(&tick, NULL);
+}
+
+void http_stop(struct http **out)
+{
+    struct http *http = *out;
+    if (http == NULL)
+        return;
+    waits_expire(http, INT64_MAX);
+    for (size_t i = 0; i < http->n_listeners; i++)
+        MHD_stop_daemon(http->listeners[i].daemon);
+    atomic_store(&http->sweeper_stop, true);
+    if (http->sweeper_runs)
+        (void)pthread_join(http->sweeper, NULL);
+    conns_free(&http->conns);
+    (void)pthread_mutex_destroy(&http->waits_lock);
+    free(http);
+    *out = NULL;
+}
+
+size_t http_connections(struct http *http)
+{
+    return conns_count(http->conns);
+}

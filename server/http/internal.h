@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ * Shared by the files of http/ only: the structs behind its opaque types. */
+#ifndef OTAD_HTTP_INTERNAL_H
+#define OTAD_HTTP_INTERNAL_H
+
+#include <pthread.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include <microhttpd.h>
+
+#include "base/clock.h"
+#include "http/conns.h"
+#include "http/http.h"
+#include "http/multipart.h"
+#include "http/reply.h"
+#include "http/request.h"
+#include "http/wait.h"
+
+enum http_stage {
+    STAGE_HEAD,  /* the first callback judges everything but the body */
+    STAGE_BODY,  /* the body flows to the buffer or the sink */
+    STAGE_DRAIN, /* the body of a refused request flows to nowhere, so that curl sees the answer */
+    STAGE_WAIT,  /* suspended; MHD calls again after the resume */
+    STAGE_ANSWERED
+};
+
+/* What was decided before the body ended. */
+struct http_refusal {
+    enum otad_err err;
+    struct otad_errinfo ei;
+};
+
+struct http_req {
+    struct http *http;
+    struct MHD_Connection *mhd;
+    struct conn *conn;
+    const struct http_route *route; /* NULL until matched */
+    unsigned method;
+    enum http_stage stage;
+    bool http10, device_path, target_ok, close_after;
+    bool queued, queue_failed;
+    struct target target;
+    struct route_params params;
+    struct http_who *who; /* NULL on open and device routes */
+    char *body;
+    size_t body_n;
+    uint64_t seen; /* body bytes that have arrived */
+    struct multipart *multipart;
+    struct http_refusal *refusal;
+    struct http_wait *wait;
+    void *state;
+    void (*free_state)(void *state);
+    void (*on_end)(void *arg, const struct http_end *end);
+    void *on_end_arg;
+    int64_t answer_ms; /* monotonic time the answer began */
+    uint64_t answer_base; /* bytes the peer had acknowledged by then, plus the answer's head */
+    char address[46];
+    char *local;
+    unsigned status;
+    char raw[]; /* the raw target with its NUL, then room for the decoded texts */
+};
+
+struct http_listener {
+    struct MHD_Daemon *daemon;
+    char address[64];
+};
+
+struct http {
+    struct http_settings settings;
+    struct conns *conns;
+    struct http_listener listeners[OPTION_LIST_MAX];
+    size_t n_listeners;
+    _Atomic int64_t image_max_bytes;
+    pthread_mutex_t waits_lock;
+    struct http_wait *waits; /* a list of what is suspended now */
+    bool stopping;           /* under waits_lock: nothing is suspended any more */
+    pthread_t sweeper;
+    bool sweeper_runs;
+    atomic_bool sweeper_stop;
+};
+
+struct http_wait {
+    atomic_int refs;  /* the request and the worker */
+    atomic_int state; /* enum wait_state in wait.c: the first to change it wins */
+    struct http *http;
+    struct http_req *req;
+    struct http_wait *prev, *next;
+    int64_t deadline_ms;
+    http_resume resume;
+    void (*free_work)(void *work);
+    alignas(max_align_t) unsigned char work[];
+};
+
+/* guard.c: what MHD 0.9.75 lets pass and must not. */
+enum otad_err guard_check(struct http_req *req, struct otad_errinfo *ei);
+
+/* body.c */
+enum otad_err body_judge(struct http_req *req, struct otad_errinfo *ei);
+bool body_announced(const struct http_req *req, uint64_t *length);
+enum otad_err body_begin(struct http_req *req, struct otad_errinfo *ei);
+enum otad_err body_data(struct http_req *req, const char *data, size_t n, struct otad_errinfo *ei);
+enum otad_err body_end(struct http_req *req, struct otad_errinfo *ei);
+
+/* wait.c */
+enum otad_err wait_resumed(struct http_req *req, struct otad_errinfo *ei);
+void wait_release(struct http_wait *wait);
+void waits_expire(struct http *http, int64_t now_ms); /* INT64_MAX: all */
+
+/* request.c: fills req->address when the request is made. */
+void request_set_address(struct http_req *req);
+
+/* sock.c: payload bytes of ours that the peer's TCP has acknowledged; 0 when unknown. */
+uint64_t sock_bytes_acked(int fd);
+
+int64_t http_now_ms(void);
+
+#endif

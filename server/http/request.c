@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT
+ * Owns what handlers may ask a request. */
+#include "http/internal.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void *http_req_app(const struct http_req *req)
+{
+    return req->http->settings.app;
+}
+
+const char *http_req_param(const struct http_req *req, const char *name)
+{
+    return route_param(&req->params, name);
+}
+
+const char *http_req_query(const struct http_req *req, const char *key)
+{
+    return target_query(&req->target, key);
+}
+
+size_t http_req_query_count(const struct http_req *req)
+{
+    return req->target.n_query;
+}
+
+const char *http_req_query_key(const struct http_req *req, size_t i)
+{
+    return req->target.query[i].key;
+}
+
+const char *http_req_header(const struct http_req *req, const char *name)
+{
+    return MHD_lookup_connection_value(req->mhd, MHD_HEADER_KIND, name);
+}
+
+bool http_req_is_head(const struct http_req *req)
+{
+    return req->method == HTTP_HEAD;
+}
+
+const char *http_req_path(const struct http_req *req)
+{
+    return req->raw; /* cut at the '?' once it was parsed */
+}
+
+static void sockaddr_text(const struct sockaddr *addr, char *host, size_t room, unsigned *port)
+{
+    host[0] = '\0';
+    *port = 0;
+    if (addr->sa_family == AF_INET) {
+        struct sockaddr_in in;
+        memcpy(&in, addr, sizeof in);
+        (void)inet_ntop(AF_INET, &in.sin_addr, host, (socklen_t)room);
+        *port = ntohs(in.sin_port);
+    } else if (addr->sa_family == AF_INET6) {
+        struct sockaddr_in6 in6;
+        memcpy(&in6, addr, sizeof in6);
+        if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
+            (void)inet_ntop(AF_INET, &in6.sin6_addr.s6_addr[12], host, (socklen_t)room);
+        else
+            (void)inet_ntop(AF_INET6, &in6.sin6_addr, host, (socklen_t)room);
+        *port = ntohs(in6.sin6_port);
+    }
+}
+
+const char *http_req_address(const struct http_req *req)
+{
+    return req->address;
+}
+
+const char *http_req_local(const struct http_req *const_req)
+{
+    struct http_req *req;
+    memcpy(&req, &const_req, sizeof req); /* a cache, filled at the first call */
+    if (req->local != NULL)
+        return req->local;
+    struct sockaddr_storage addr = {.ss_family = AF_UNSPEC};
+    socklen_t len = sizeof addr;
+    char host[INET6_ADDRSTRLEN];
+    unsigned port;
+    (void)getsockname(req->conn->fd, (struct sockaddr *)&addr, &len);
+    sockaddr_text((struct sockaddr *)&addr, host, sizeof host, &port);
+    req->local = malloc(INET6_ADDRSTRLEN + 10);
+    if (req->local == NULL)
+        return "localhost";
+    (void)snprintf(req->local, INET6_ADDRSTRLEN + 10, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host,
+                   port);
+    return req->local;
+}
+
+const struct http_who *http_req_who(const struct http_req *req)
+{
+    static const struct http_who nobody = {.name = ""};
+    return req->who != NULL ? req->who : &nobody;
+}
+
+const char *http_req_body(const struct http_req *req, size_t *n)
+{
+    *n = req->body_n;
+    return req->body != NULL ? req->body : "";
+}
+
+const char *http_req_content_type(const struct http_req *req)
+{
+    const char *type = http_req_header(req, "Content-Type");
+    return type != NULL ? type : "";
+}
+
+void http_req_set_state(struct http_req *req, void *state, void (*free_state)(void *state))
+{
+    req->state = state;
+    req->free_state = free_state;
+}
+
+void *http_req_state(const struct http_req *req)
+{
+    return req->state;
+}
+
+void http_req_on_end(struct http_req *req, void (*on_end)(void *arg, const struct http_end *end),
+                     void *arg)
+{
+    req->on_end = on_end;
+    req->on_end_arg = arg;
+}
+
+void request_set_address(struct http_req *req)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(req->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    unsigned port;
+    if (info != NULL && info->client_addr != NULL)
+        sockaddr_text(info->client_addr, req->address, sizeof req->address, &port);
+}
