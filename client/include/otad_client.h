@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT
+ * The device side of otad: checks in, streams an image into the slot that does not run, proves
+ * what was written and only then lets it boot, and tells the server how it went.
+ *
+ * Portable C99: no heap, no stdio, no recursion, no global state. All memory is the caller's
+ * (struct otac and one work buffer), all I/O goes through struct otac_port. Not reentrant: one
+ * task at a time may use one struct otac.
+ *
+ *     static struct otac client;
+ *     static uint8_t work[512];
+ *
+ *     int rc = otac_init(&client, &config, &port, work, sizeof work);
+ *     while (rc == OTAC_OK) {
+ *         if (otac_update(&client) == OTAC_UPDATED)
+ *             restart();                      // boots the new image, which calls otac_init()
+ *         otac_wait(&client, 3600);
+ *     }
+ *
+ * The rule that everything here serves: the slot that runs is never written, and the boot record
+ * names another slot only after its image was read back from flash and its SHA-256 was right. */
+#ifndef OTAD_CLIENT_H
+#define OTAD_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define OTAC_MUSTCHECK __attribute__((warn_unused_result))
+#else
+#define OTAC_MUSTCHECK
+#endif
+
+#define OTAC_USER_AGENT "otad-client/1"
+#define OTAC_VERSION_MAX 64 /* version text, bytes */
+#define OTAC_REASON_MAX 31  /* X-Otad-Reason, bytes; a longer one is cut */
+#define OTAC_NAME_MAX 17    /* longest header name that is read: transfer-encoding */
+#define OTAC_HEAD_MAX 4096  /* status line and headers of one answer, bytes */
+#define OTAC_BUF_MIN 64     /* smallest work buffer, bytes; 256 and more keep flash writes large */
+#define OTAC_WRITE_ALIGN 16 /* flash writes start at, and but for the last are, multiples of it */
+#define OTAC_RECORD_SIZE 256
+#define OTAC_SLOTS 2
+#define OTAC_NO_SLOT 255 /* factory-fresh: nothing of ours was ever installed */
+
+/* Row: name, value, word for reports and logs, sentence for a person. Values are what a report
+ * carries as `code`: they never change, and stay clear of the numbers that the stock updaters use
+ * (-1 to -11, -100 to -109 and 0 to 20). */
+#define OTAC_ERR_TABLE(X)                                                                          \
+    X(CONFIG, -201, "config", "the client is set up wrongly")                                      \
+    X(RESOLVE, -202, "resolve", "the server's name could not be found")                            \
+    X(CONNECT, -203, "connect", "the server could not be reached")                                 \
+    X(TIMEOUT, -204, "timeout", "the server stopped answering")                                    \
+    X(CONN_LOST, -205, "connection_lost", "the connection to the server broke")                    \
+    X(HASH, -206, "hash_engine", "the hash engine failed")                                         \
+    X(NO_ANSWER, -210, "no_answer", "the server closed the connection without an answer")          \
+    X(NOT_HTTP, -211, "not_http", "what answers there does not speak HTTP/1")                      \
+    X(BAD_STATUS, -212, "bad_status_line", "the first line of the answer is broken")               \
+    X(BAD_HEADER, -213, "bad_header", "a header of the answer is broken")                          \
+    X(HEAD_TOO_LONG, -214, "head_too_long", "the headers of the answer do not end")                \
+    X(CUT_HEAD, -215, "cut_head", "the connection ended inside the headers")                       \
+    X(REDIRECT, -216, "redirect", "the answer is a redirect, and redirects are not followed")      \
+    X(CHUNKED, -217, "transfer_encoding", "the image came in chunks, its length unknown")          \
+    X(ENCODED, -218, "content_encoding", "something on the way compressed the image")              \
+    X(DUPLICATE, -219, "duplicate_header", "a header that may come once came twice")               \
+    X(NO_LENGTH, -220, "no_length", "the answer does not say how long the image is")               \
+    X(BAD_LENGTH, -221, "bad_length", "the announced length is not a number that makes sense")     \
+    X(EMPTY, -222, "empty_image", "the image is announced as empty")                               \
+    X(NO_SHA256, -223, "no_sha256", "the answer has no ETag with the image's SHA-256")             \
+    X(BAD_MD5, -224, "bad_md5_header", "the x-MD5 header is not an MD5")                           \
+    X(SHORT_BODY, -225, "short_body", "the image ended before its announced length")               \
+    X(LONG_BODY, -226, "long_body", "more bytes came than the announced length")                   \
+    X(STATUS, -227, "unexpected_status", "the server answered with a status that fits nothing")    \
+    X(UNAUTHORIZED, -230, "unauthorized", "the server wants a key, or another one")                \
+    X(REFUSED, -231, "refused", "the server refuses this device")                                  \
+    X(NOT_FOUND, -232, "not_found", "the server has no such product, or no build for it")          \
+    X(GONE, -233, "gone", "the build was withdrawn")                                               \
+    X(BUSY, -234, "busy", "the server asks to come back later")                                    \
+    X(NO_SPACE, -240, "no_space", "the image is larger than the free slot")                        \
+    X(FLASH_ERASE, -241, "flash_erase", "the free slot could not be prepared")                     \
+    X(FLASH_WRITE, -242, "flash_write", "writing the image to flash failed")                       \
+    X(FLASH_READ, -243, "flash_read", "reading the image back from flash failed")                  \
+    X(FLASH_VERIFY, -244, "flash_verify", "what was read back from flash is not what came")        \
+    X(SHA256, -245, "sha256_mismatch", "the SHA-256 of what came is not the announced one")        \
+    X(MD5, -246, "md5_mismatch", "the MD5 of what came is not the announced one")                  \
+    X(RECORD, -250, "record_damaged", "the boot record is damaged")                                \
+    X(RECORD_IO, -251, "record_io", "the boot record could not be read or saved")
+
+enum otac_err {
+    OTAC_OK = 0,
+#define X(name, value, word, text) OTAC_E_##name = (value),
+    OTAC_ERR_TABLE(X)
+#undef X
+};
+
+/** What otac_update() gives when nothing failed. */
+enum otac_result {
+    OTAC_UP_TO_DATE = 0, /* nothing to do; answer.reason may say why */
+    OTAC_UPDATED = 1     /* the other slot boots next: restart now */
+};
+
+/** The word of an error, for logs; "ok" for 0, "unknown" for a number outside the table. */
+const char *otac_err_word(int err);
+/** The sentence of an error, for a person. Each in an object file of its own: not linked unless
+ *  used. */
+const char *otac_err_text(int err);
+
+/** What the client is doing, for a log or a progress bar; `value` in the comment. */
+enum otac_event {
+    OTAC_EV_CONNECT,    /* 0 */
+    OTAC_EV_ANSWER,     /* HTTP status of the check-in */
+    OTAC_EV_OFFER,      /* size of the offered image, bytes */
+    OTAC_EV_PROGRESS,   /* bytes in flash so far */
+    OTAC_EV_VERIFY,     /* size of the image that is read back now, bytes */
+    OTAC_EV_INSTALLED,  /* slot that boots next */
+    OTAC_EV_FAILED,     /* the (negative) error the offered build failed with */
+    OTAC_EV_REPORTED,   /* HTTP status: the server took, or will never take, the report */
+    OTAC_EV_REPORT_KEPT /* HTTP status or negative error: to be sent after the next check-in */
+};
+
+/** Everything the client needs of its platform. `ctx` is handed to each function. Functions that
+ *  can fail return 0 or a negative enum otac_err; the ones in brackets are expected.
+ *
+ *  transport (one connection at a time, idle time-outs are the port's):
+ *   connect   opens a connection [RESOLVE, CONNECT, TIMEOUT]
+ *   send      sends all n bytes [CONN_LOST, TIMEOUT]
+ *   recv      waits for at least one byte; gives the number read (1..n), 0 when the server has
+ *             closed properly [CONN_LOST, TIMEOUT]
+ *   close     ends the connection; called once for each connect that succeeded
+ *
+ *  flash, two slots, numbered 0 and 1; only the one that does not run is begun and written:
+ *   slot_begin   makes room for `size` bytes at the slot's start [NO_SPACE, FLASH_ERASE]
+ *   slot_write   writes consecutive pieces, see OTAC_WRITE_ALIGN [NO_SPACE, FLASH_WRITE]
+ *   slot_finish  returns when all written bytes survive a power cut [FLASH_WRITE]
+ *   slot_read    reads n bytes back, past any cache the platform lets it pass [FLASH_READ]
+ *
+ *  boot record, OTAC_RECORD_SIZE bytes (layout: see below):
+ *   record_load  @return OTAC_RECORD_SIZE, 0 when none was ever saved [RECORD_IO]
+ *   record_save  replaces it atomically: after a power cut at any instant record_load gives the
+ *                old or the new one, whole. When byte 5 has changed, that slot boots next: a port
+ *                whose boot loader keeps a record of its own (ESP-IDF's otadata) sets it last.
+ *                [RECORD_IO]
+ *
+ *  hash, SHA-256 and MD5 over the same bytes, one run at a time (a begin ends an earlier run):
+ *   hash_begin, hash_update, hash_finish [HASH]
+ *
+ *  clock_ms   monotonic, may wrap       sleep_ms   may return early
+ *  random     32 bits, need not be secret (spreads check-ins over time)
+ *  log        NULL, or told of each event; must not call into the client */
+struct otac_port {
+    void *ctx;
+    int (*connect)(void *ctx, const char *host, uint16_t port);
+    int (*send)(void *ctx, const void *data, size_t n);
+    int (*recv)(void *ctx, void *buf, size_t n);
+    void (*close)(void *ctx);
+    int (*slot_begin)(void *ctx, unsigned slot, uint32_t size);
+    int (*slot_write)(void *ctx, unsigned slot, uint32_t offset, const void *data, size_t n);
+    int (*slot_finish)(void *ctx, unsigned slot);
+    int (*slot_read)(void *ctx, unsigned slot, uint32_t offset, void *buf, size_t n);
+    int (*record_load)(void *ctx, void *buf, size_t n);
+    int (*record_save)(void *ctx, const void *data, size_t n);
+    int (*hash_begin)(void *ctx);
+    int (*hash_update)(void *ctx, const void *data, size_t n);
+    int (*hash_finish)(void *ctx, uint8_t sha256[32], uint8_t md5[16]);
+    uint32_t (*clock_ms)(void *ctx);
+    void (*sleep_ms)(void *ctx, uint32_t ms);
+    uint32_t (*random)(void *ctx);
+    void (*log)(void *ctx, enum otac_event event, int64_t value);
+};
+
+/** Who this device is and where its server stands. Must outlive the struct otac it is given to.
+ *  No text may hold control characters; what is not optional may not be empty. */
+struct otac_config {
+    const char *host;    /* name or address, an IPv6 address without brackets */
+    uint16_t port;       /* TCP port */
+    const char *product; /* slug, [a-z0-9._-] */
+    const char *mac;     /* e.g. "5C:CF:7F:A1:B2:C3" */
+    const char *version; /* what runs now, up to OTAC_VERSION_MAX bytes; "0" when there is none */
+    const char *family;  /* "ESP8266" or "ESP32": device headers x-<family>-… are sent; or NULL */
+    const char *key;     /* sent as `Authorization: Bearer`; or NULL */
+    uint32_t slot_size;  /* announced as free space, bytes; 0: not announced */
+    /** The message of a report about a failure: otac_err_text, otac_err_word, your own, or NULL to
+     *  send the number alone, which costs the device no texts. */
+    const char *(*describe)(int err);
+};
+
+/** One image: what a slot holds, or what the server offers. */
+struct otac_image {
+    uint64_t build; /* the server's number for it; 0: not told */
+    uint32_t size;  /* bytes */
+    bool known;     /* false: the slot holds nothing that may boot */
+    uint8_t sha256[32];
+    char version[OTAC_VERSION_MAX + 1]; /* as the server calls it; "" when it didn't say */
+};
+
+/** One answer of the server while it is parsed, and what it said. The application reads the first
+ *  five; the rest is the parser's. */
+struct otac_answer {
+    struct otac_image image; /* of a 200; `known` unused */
+    char reason[OTAC_REASON_MAX + 1];
+    uint32_t retry_after_s; /* 0: not told */
+    uint16_t status;        /* 0: no status line yet */
+    uint8_t md5[16];        /* of a 200 that told it */
+    uint8_t state, field, pos, name_n, flags;
+    uint16_t seen, have; /* one bit per header: came, and was understood */
+    uint16_t head_n;     /* bytes of the head so far */
+    uint64_t number;
+    char name[OTAC_NAME_MAX];
+};
+
+/** The result that the server is still to be told. */
+struct otac_report {
+    uint8_t kind; /* enum in src/internal.h; 0: none */
+    int32_t code; /* negative enum otac_err of a failure */
+    uint64_t build;
+};
+
+/** What must survive a power cut. Stored as OTAC_RECORD_SIZE bytes, little endian:
+ *  0 "OTAC"  4 format (1)  5 slot that boots  6 report kind  8 report code i32  16 report build u64
+ *  24 and 136, one per slot: build u64, size u32, SHA-256, version (64 bytes, padded with NUL),
+ *  known u8, 3 zero   252 CRC-32 (IEEE 802.3) of bytes 0 to 251. All else is zero. */
+struct otac_record {
+    uint8_t active; /* slot that boots, or OTAC_NO_SLOT */
+    struct otac_report report;
+    struct otac_image slot[OTAC_SLOTS];
+};
+
+/** One client. Read `record` and `answer` freely between calls, write nothing. */
+struct otac {
+    const struct otac_config *config;
+    const struct otac_port *port;
+    uint8_t *buf;
+    struct otac_record record;
+    struct otac_answer answer; /* to the last check-in */
+    uint16_t buf_n;
+    uint8_t failures;   /* rounds that failed since the last that didn't */
+    bool restart_due;   /* the other slot boots next */
+    bool report_stored; /* the stored record names a report */
+};
+
+/** Checks the configuration and loads the boot record. Call it once after each start.
+ *  @param buf  work buffer of at least OTAC_BUF_MIN bytes (what exceeds 65520 is left unused);
+ *              it and `config` and `port` stay in use until *c is no longer used
+ *  @return OTAC_OK, OTAC_E_CONFIG, OTAC_E_RECORD (damaged: nothing may be written, since nobody
+ *          knows which slot runs), OTAC_E_RECORD_IO */
+int otac_init(struct otac *c, const struct otac_config *config, const struct otac_port *port,
+              void *buf, size_t buf_n) OTAC_MUSTCHECK;
+
+/** One round: checks in, sends the report that an earlier round left, and if a build is offered
+ *  downloads it into the slot that does not run, verifies it and makes it boot next. Whatever
+ *  fails, and whenever the power goes, the slot that ran before still boots.
+ *  A build that was taken and proved bad is reported as failed at once; a connection that broke
+ *  is not, since that says nothing about the build.
+ *  @return OTAC_UP_TO_DATE, OTAC_UPDATED (again and again until the device restarts), or a
+ *          negative enum otac_err; answer.status, .reason and .retry_after_s say more */
+int otac_update(struct otac *c) OTAC_MUSTCHECK;
+
+/** How long to wait before the next otac_update(): the interval, doubled for each failed round up
+ *  to sixteenfold, at least what Retry-After asked for, at most a day (or the interval), and up to
+ *  an eighth more at random, so that a fleet does not stay in step.
+ *  @param interval_s  seconds between check-ins when all is well
+ *  @return seconds */
+uint32_t otac_wait_s(const struct otac *c, uint32_t interval_s);
+
+/** Sleeps for otac_wait_s(). */
+void otac_wait(struct otac *c, uint32_t interval_s);
+
+/** The image in the slot that boots, or NULL on a factory-fresh device. Valid until otac_init(). */
+const struct otac_image *otac_active(const struct otac *c);
+
+/** Reads a slot back and compares it with the SHA-256 that the record has for it: what a boot
+ *  loader asks before it starts a slot.
+ *  @return OTAC_OK, OTAC_E_FLASH_VERIFY (differs, or holds nothing known), OTAC_E_FLASH_READ,
+ *          OTAC_E_HASH */
+int otac_slot_check(struct otac *c, unsigned slot) OTAC_MUSTCHECK;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

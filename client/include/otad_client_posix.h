@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ * The client's port to a POSIX system: sockets, and a state folder in place of the flash chip.
+ *
+ *     DIR/slot0.bin  DIR/slot1.bin  the two slots     DIR/boot.rec  the boot record
+ *     DIR/lock       held while a program uses the folder */
+#ifndef OTAD_CLIENT_POSIX_H
+#define OTAD_CLIENT_POSIX_H
+
+#include "otad_client.h"
+
+#define OTAC_POSIX_HOST_MAX 255
+#define OTAC_POSIX_MAC_TEXT 18 /* "5C:CF:7F:A1:B2:C3" and its NUL */
+
+struct evp_md_ctx_st; /* OpenSSL's EVP_MD_CTX */
+
+/** State of one port. Set up by otac_posix_open(); the fields are for its functions only. */
+struct otac_posix {
+    int dir_fd, lock_fd, sock;
+    int slot_fd[OTAC_SLOTS]; /* -1 until used */
+    uint32_t slot_size;      /* bytes */
+    uint32_t timeout_ms;     /* idle time-out of the connection; may be changed */
+    struct evp_md_ctx_st *sha256, *md5;
+    char detail[160]; /* what the system said about the last error, or "" */
+};
+
+/** Opens (and if need be makes) the state folder, and takes its lock.
+ *  @return OTAC_OK, or OTAC_E_RECORD_IO or OTAC_E_HASH with p->detail saying why; *p then holds
+ *          nothing that needs closing */
+int otac_posix_open(struct otac_posix *p, const char *dir, uint32_t slot_size) OTAC_MUSTCHECK;
+
+/** Gives everything back, the lock too. */
+void otac_posix_close(struct otac_posix *p);
+
+/** The port struct for *p; `log` is NULL and may be set by the caller, its ctx is p. */
+struct otac_port otac_posix_port(struct otac_posix *p);
+
+/** What the system said about the last error of the port, or "". Valid until the next call. */
+const char *otac_posix_detail(const struct otac_posix *p);
+
+/** Finds the firmware version in the image of a slot: the value of `mcu` in the info tag that
+ *  Blynk firmware carries (`blnkinf` NUL, key NUL value NUL …, an empty key at the end).
+ *  @param size  bytes of the image
+ *  @param out   the version; unchanged when there is none
+ *  @return true if found */
+bool otac_posix_image_version(struct otac_posix *p, unsigned slot, uint32_t size,
+                              char out[OTAC_VERSION_MAX + 1]);
+
+/** Takes "http://HOST[:PORT][/]" apart; an IPv6 address stands in brackets, the port is 80 when
+ *  there is none. @return false, and nothing written, for anything else */
+bool otac_posix_parse_server(const char *url, char host[OTAC_POSIX_HOST_MAX + 1],
+                             uint16_t *port) OTAC_MUSTCHECK;
+
+/** Any usual spelling of a MAC (colons, hyphens, dots, none) into 5C:CF:7F:A1:B2:C3.
+ *  @return false, and nothing written, for anything else */
+bool otac_posix_parse_mac(const char *text, char out[OTAC_POSIX_MAC_TEXT]) OTAC_MUSTCHECK;
+
+/** Shows the client's events on stdout. Set `client` and `terminal`, the rest 0. */
+struct otac_screen {
+    const struct otac *client;
+    bool terminal;   /* draw a bar instead of a line for each quarter */
+    int64_t offered; /* bytes of the image that is coming */
+    int64_t shown;   /* step of the progress that stands on the screen */
+};
+
+/** To be called from the port's log function. */
+void otac_screen_event(struct otac_screen *s, enum otac_event event, int64_t value);
+
+#endif

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT
+ * The device client's response parser: each row fed whole, byte by byte, and split at every byte.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../client/src/internal.h"
+#include "support/unit.h"
+
+#define SHA "00112233445566778899aabbccddeeff0123456789abcdefABCDEF9876543210"
+#define MD5 "00112233445566778899aabbccddeeff"
+#define OFFER_REST "ETag: \"" SHA "\"\r\nx-MD5: " MD5 "\r\n\r\n"
+#define OFFER "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n" OFFER_REST
+#define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X1024 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64
+
+/* Feeds the text in pieces of the given size. @return what a check-in would make of it */
+static int parse(const char *text, size_t n, size_t piece, struct otac_answer *a, size_t *head_n)
+{
+    size_t at = 0;
+    otac_answer_reset(a);
+    while (at < n && !otac_answer_complete(a)) {
+        size_t give = n - at < piece ? n - at : piece;
+        int used = otac_answer_feed(a, (const uint8_t *)text + at, give);
+        if (used < 0)
+            return used;
+        ck_assert(otac_answer_complete(a) || (size_t)used == give);
+        at += (size_t)used;
+    }
+    *head_n = at;
+    return otac_answer_complete(a) ? otac_answer_judge(a) : otac_answer_eof(a);
+}
+
+struct row {
+    const char *what, *text;
+    int want;
+};
+
+/* clang-format off: one row, one case */
+static const struct row rows[] = {
+    {"an offer",                  OFFER,                                                                           OTAC_OFFER          },
+    {"an offer and its body",     OFFER "body",                                                                    OTAC_OFFER          },
+    {"no MD5",                    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nETag: \"" SHA "\"\r\n\r\n",             OTAC_OFFER          },
+    {"HTTP/1.0",                  "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n" OFFER_REST,                           OTAC_OFFER          },
+    {"no phrase",                 "HTTP/1.1 200\r\nContent-Length: 1\r\n" OFFER_REST,                              OTAC_OFFER          },
+    {"empty phrase",              "HTTP/1.1 200 \r\nContent-Length: 1\r\n" OFFER_REST,                             OTAC_OFFER          },
+    {"odd phrase",                "HTTP/1.1 200 Pas \xe9 tout\r\nContent-Length: 1\r\n" OFFER_REST,                OTAC_OFFER          },
+    {"bare LF",                   "HTTP/1.1 200 OK\nContent-Length: 1\nETag: \"" SHA "\"\n\n",                     OTAC_OFFER          },
+    {"other case",                "HTTP/1.1 200 OK\r\nCONTENT-length: 1\r\neTaG: \"" SHA "\"\r\n\r\n",             OTAC_OFFER          },
+    {"space around",              "HTTP/1.1 200 OK\r\nContent-Length: \t 1 \t\r\n" OFFER_REST,                     OTAC_OFFER          },
+    {"no space",                  "HTTP/1.1 200 OK\r\nContent-Length:1\r\n" OFFER_REST,                            OTAC_OFFER          },
+    {"empty value",               "HTTP/1.1 200 OK\r\nX-Empty:\r\nContent-Length: 1\r\n" OFFER_REST,               OTAC_OFFER          },
+    {"long unknown header",
+     "HTTP/1.1 200 OK\r\nSet-Cookie: " X1024 "\r\nContent-Length: 1\r\n" OFFER_REST,                               OTAC_OFFER          },
+    {"long unknown name",         "HTTP/1.1 200 OK\r\n" X64 ": 1\r\nContent-Length: 1\r\n" OFFER_REST,
+     OTAC_OFFER                                                                                                                        },
+    {"name that begins like one",
+     "HTTP/1.1 200 OK\r\nContent-Length-X: 7\r\nContent-Length: 1\r\n" OFFER_REST,                                 OTAC_OFFER          },
+    {"interim answers",
+     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nContent-Length: 5\r\n\r\n" OFFER,
+     OTAC_OFFER                                                                                                                        },
+    {"largest length",            "HTTP/1.1 200 OK\r\nContent-Length: 4294967295\r\n" OFFER_REST,                  OTAC_OFFER          },
+    {"leading zeros",
+     "HTTP/1.1 200 OK\r\nContent-Length: 0000000000000000000000000001\r\n" OFFER_REST,                             OTAC_OFFER          },
+    {"broken version is no harm",
+     "HTTP/1.1 200 OK\r\nx-version: \x80\r\nContent-Length: 1\r\n" OFFER_REST,                                     OTAC_OFFER          },
+
+    {"nothing new",               "HTTP/1.1 304 Not Modified\r\nX-Otad-Reason: same_content\r\n\r\n",
+     OTAC_UP_TO_DATE                                                                                                                   },
+    {"nothing new, chunked",      "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n",
+     OTAC_UP_TO_DATE                                                                                                                   },
+
+    {"nothing at all",            "",                                                                              OTAC_E_NO_ANSWER    },
+    {"garbage",                   "\x16\x03\x01 TLS alert",                                                        OTAC_E_NOT_HTTP     },
+    {"an HTML page",              "<html>",                                                                        OTAC_E_NOT_HTTP     },
+    {"SSH",                       "SSH-2.0-OpenSSH\r\n",                                                           OTAC_E_NOT_HTTP     },
+    {"lower case",                "http/1.1 200 OK\r\n\r\n",                                                       OTAC_E_NOT_HTTP     },
+    {"an empty line first",       "\r\nHTTP/1.1 200 OK\r\n\r\n",                                                   OTAC_E_NOT_HTTP     },
+    {"a bare LF first",           "\nHTTP/1.1 200 OK\r\n\r\n",                                                     OTAC_E_NOT_HTTP     },
+    {"HTTP only",                 "HTTP\r\n",                                                                      OTAC_E_NOT_HTTP     },
+    {"HTTP/2",                    "HTTP/2 200\r\n\r\n",                                                            OTAC_E_BAD_STATUS   },
+    {"HTTP/1.x",                  "HTTP/1.x 200 OK\r\n\r\n",                                                       OTAC_E_BAD_STATUS   },
+    {"two spaces",                "HTTP/1.1  200 OK\r\n\r\n",                                                      OTAC_E_BAD_STATUS   },
+    {"status of two digits",      "HTTP/1.1 20 OK\r\n\r\n",                                                        OTAC_E_BAD_STATUS   },
+    {"status of four digits",     "HTTP/1.1 2000 OK\r\n\r\n",                                                      OTAC_E_BAD_STATUS   },
+    {"status 099",                "HTTP/1.1 099 Low\r\n\r\n",                                                      OTAC_E_BAD_STATUS   },
+    {"status 600",                "HTTP/1.1 600 High\r\n\r\n",                                                     OTAC_E_BAD_STATUS   },
+    {"status cut",                "HTTP/1.1 2\r\n\r\n",                                                            OTAC_E_BAD_STATUS   },
+    {"CR in the status line",     "HTTP/1.1 200 O\rK\r\n\r\n",                                                     OTAC_E_BAD_STATUS   },
+    {"switching protocols",       "HTTP/1.1 101 Switching\r\n\r\n",                                                OTAC_E_BAD_STATUS   },
+    {"cut in the status line",    "HTTP/1.1 200 O",                                                                OTAC_E_CUT_HEAD     },
+    {"cut in a name",             "HTTP/1.1 200 OK\r\nConte",                                                      OTAC_E_CUT_HEAD     },
+    {"cut in a value",            "HTTP/1.1 200 OK\r\nContent-Length: 1",                                          OTAC_E_CUT_HEAD     },
+    {"cut before the last LF",    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r",                                    OTAC_E_CUT_HEAD     },
+
+    {"no colon",                  "HTTP/1.1 200 OK\r\nContent-Length 1\r\n\r\n",                                   OTAC_E_BAD_HEADER   },
+    {"no colon to the end",       "HTTP/1.1 200 OK\r\nContent\r\n\r\n",                                            OTAC_E_BAD_HEADER   },
+    {"no name",                   "HTTP/1.1 200 OK\r\n: 1\r\n\r\n",                                                OTAC_E_BAD_HEADER   },
+    {"space before the colon",    "HTTP/1.1 200 OK\r\nContent-Length : 1\r\n\r\n",                                 OTAC_E_BAD_HEADER   },
+    {"folded",                    "HTTP/1.1 200 OK\r\nX: 1\r\n 2\r\n\r\n",                                         OTAC_E_BAD_HEADER   },
+    {"CR in a value",             "HTTP/1.1 200 OK\r\nX: 1\r2\r\n\r\n",                                            OTAC_E_BAD_HEADER   },
+    {"CR in a name",              "HTTP/1.1 200 OK\r\nX\rY: 1\r\n\r\n",                                            OTAC_E_BAD_HEADER   },
+    {"control character",         "HTTP/1.1 200 OK\r\nX: a\x01\r\n\r\n",                                           OTAC_E_BAD_HEADER   },
+    {"DEL",                       "HTTP/1.1 200 OK\r\nX: a\x7f\r\n\r\n",                                           OTAC_E_BAD_HEADER   },
+    {"non-ASCII name",            "HTTP/1.1 200 OK\r\nX\xc3\xa9: a\r\n\r\n",                                       OTAC_E_BAD_HEADER   },
+    {"endless headers",           "HTTP/1.1 200 OK\r\nX: " X1024 X1024 X1024 X1024,                                OTAC_E_HEAD_TOO_LONG},
+    {"endless status line",       "HTTP/1.1 200 " X1024 X1024 X1024 X1024,                                         OTAC_E_HEAD_TOO_LONG},
+
+    {"no length",                 "HTTP/1.1 200 OK\r\n" OFFER_REST,                                                OTAC_E_NO_LENGTH    },
+    {"length of words",           "HTTP/1.1 200 OK\r\nContent-Length: many\r\n" OFFER_REST,
+     OTAC_E_BAD_LENGTH                                                                                                                 },
+    {"empty length",              "HTTP/1.1 200 OK\r\nContent-Length: \r\n" OFFER_REST,                            OTAC_E_BAD_LENGTH   },
+    {"negative length",           "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n" OFFER_REST,                          OTAC_E_BAD_LENGTH   },
+    {"signed length",             "HTTP/1.1 200 OK\r\nContent-Length: +1\r\n" OFFER_REST,                          OTAC_E_BAD_LENGTH   },
+    {"hex length",                "HTTP/1.1 200 OK\r\nContent-Length: 0x10\r\n" OFFER_REST,                        OTAC_E_BAD_LENGTH   },
+    {"two lengths in one",        "HTTP/1.1 200 OK\r\nContent-Length: 1, 1\r\n" OFFER_REST,
+     OTAC_E_BAD_LENGTH                                                                                                                 },
+    {"length with a gap",         "HTTP/1.1 200 OK\r\nContent-Length: 1 1\r\n" OFFER_REST,
+     OTAC_E_BAD_LENGTH                                                                                                                 },
+    {"length of 2^32",            "HTTP/1.1 200 OK\r\nContent-Length: 4294967296\r\n" OFFER_REST,
+     OTAC_E_BAD_LENGTH                                                                                                                 },
+    {"length of 2^64",            "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551616\r\n" OFFER_REST,
+     OTAC_E_BAD_LENGTH                                                                                                                 },
+    {"length beyond all",
+     "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999999\r\n" OFFER_REST,
+     OTAC_E_BAD_LENGTH                                                                                                                 },
+    {"length twice",              "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n" OFFER_REST,
+     OTAC_E_DUPLICATE                                                                                                                  },
+    {"MD5 twice",                 "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nx-md5: " MD5 "\r\n" OFFER_REST,
+     OTAC_E_DUPLICATE                                                                                                                  },
+    {"empty image",               "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" OFFER_REST,                           OTAC_E_EMPTY        },
+    {"chunked",                   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" OFFER_REST,                  OTAC_E_CHUNKED      },
+    {"chunked and a length",
+     "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: identity\r\n" OFFER_REST,
+     OTAC_E_CHUNKED                                                                                                                    },
+    {"compressed",                "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Encoding: gzip\r\n" OFFER_REST,
+     OTAC_E_ENCODED                                                                                                                    },
+    {"no ETag",                   "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nx-MD5: " MD5 "\r\n\r\n",                OTAC_E_NO_SHA256    },
+    {"weak ETag",                 "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nETag: W/\"" SHA "\"\r\n\r\n",
+     OTAC_E_NO_SHA256                                                                                                                  },
+    {"bare ETag",                 "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nETag: " SHA "\r\n\r\n",
+     OTAC_E_NO_SHA256                                                                                                                  },
+    {"ETag of another kind",      "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nETag: \"64a1-5\"\r\n\r\n",
+     OTAC_E_NO_SHA256                                                                                                                  },
+    {"ETag not closed",           "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nETag: \"" SHA "\r\n\r\n",
+     OTAC_E_NO_SHA256                                                                                                                  },
+    {"ETag too long",             "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nETag: \"" SHA "\"0\r\n\r\n",
+     OTAC_E_NO_SHA256                                                                                                                  },
+    {"ETag with a gap",           "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nETag: \"" SHA "\" 0\r\n\r\n",
+     OTAC_E_NO_SHA256                                                                                                                  },
+    {"short MD5",
+     "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nx-MD5: 0011\r\nETag: \"" SHA "\"\r\n\r\n",
+     OTAC_E_BAD_MD5                                                                                                                    },
+    {"MD5 in base64",
+     "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nx-MD5: 1B2M2Y8AsgTpgAmY7PhCfg==\r\nETag: \"" SHA
+     "\"\r\n\r\n",                                                                                                 OTAC_E_BAD_MD5      },
+
+    {"moved",                     "HTTP/1.1 301 Moved\r\nLocation: https://x/\r\n\r\n",                            OTAC_E_REDIRECT     },
+    {"found",                     "HTTP/1.1 302 Found\r\nTransfer-Encoding: chunked\r\n\r\n",                      OTAC_E_REDIRECT     },
+    {"permanent redirect",        "HTTP/1.1 308 Permanent Redirect\r\n\r\n",                                       OTAC_E_REDIRECT     },
+    {"unauthorized",              "HTTP/1.1 401 Unauthorized\r\n\r\n",                                             OTAC_E_UNAUTHORIZED },
+    {"forbidden",                 "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",                           OTAC_E_REFUSED      },
+    {"not found",                 "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",                           OTAC_E_NOT_FOUND    },
+    {"gone",                      "HTTP/1.1 410 Gone\r\n\r\n",                                                     OTAC_E_GONE         },
+    {"too many",                  "HTTP/1.1 429 Too Many Requests\r\n\r\n",                                        OTAC_E_BUSY         },
+    {"unavailable",               "HTTP/1.1 503 Service Unavailable\r\n\r\n",                                      OTAC_E_BUSY         },
+    {"no content",                "HTTP/1.1 204 No Content\r\n\r\n",                                               OTAC_E_STATUS       },
+    {"partial",                   "HTTP/1.1 206 Partial Content\r\n\r\n",                                          OTAC_E_STATUS       },
+    {"range",                     "HTTP/1.1 416 Range Not Satisfiable\r\n\r\n",                                    OTAC_E_STATUS       },
+    {"server error",              "HTTP/1.1 500 Internal Server Error\r\n\r\n",                                    OTAC_E_STATUS       },
+};
+/* clang-format on */
+
+START_TEST(answer_in_any_pieces_gives_the_same)
+{
+    const struct row *row = &rows[_i];
+    size_t n = strlen(row->text);
+    size_t whole_n = 0;
+    struct otac_answer whole;
+    int got = parse(row->text, n, n + 1, &whole, &whole_n);
+    ck_assert_msg(got == row->want, "%s: %s, want %s", row->what, otac_err_word(got),
+                  otac_err_word(row->want));
+    for (size_t piece = 1; piece < n; piece = piece < 40 ? piece + 1 : piece * 2) {
+        struct otac_answer a;
+        size_t head_n = 0;
+        got = parse(row->text, n, piece, &a, &head_n);
+        ck_assert_msg(got == row->want, "%s in pieces of %zu: %d", row->what, piece, got);
+        if (got < 0)
+            continue;
+        ck_assert_uint_eq(head_n, whole_n);
+        ck_assert_mem_eq(&a, &whole, sizeof a);
+    }
+}
+END_TEST
+
+START_TEST(answer_values_arrive)
+{
+    static const char text[] = "HTTP/1.1 200 OK\r\n"
+                               "x-version: 1.2.0 (build 7) \r\n"
+                               "X-Otad-Build: 18446744073709551615\r\n"
+                               "X-Otad-Reason: same_content\r\n"
+                               "Retry-After: 120\r\n"
+                               "Content-Length: 869965\r\n" OFFER_REST "body";
+    static const uint8_t sha[] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa,
+                                  0xbb, 0xcc, 0xdd, 0xee, 0xff, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab,
+                                  0xcd, 0xef, 0xab, 0xcd, 0xef, 0x98, 0x76, 0x54, 0x32, 0x10};
+    struct otac_answer a;
+    size_t head_n;
+    ck_assert_int_eq(parse(text, sizeof text - 1, 3, &a, &head_n), OTAC_OFFER);
+    ck_assert_str_eq(text + head_n, "body");
+    ck_assert_uint_eq(a.status, 200);
+    ck_assert_uint_eq(a.image.size, 869965);
+    ck_assert_uint_eq(a.image.build, UINT64_MAX);
+    ck_assert_str_eq(a.image.version, "1.2.0 (build 7)");
+    ck_assert_str_eq(a.reason, "same_content");
+    ck_assert_uint_eq(a.retry_after_s, 120);
+    ck_assert_mem_eq(a.image.sha256, sha, sizeof sha);
+    ck_assert(otac_answer_has_md5(&a));
+    ck_assert_mem_eq(a.md5, sha, sizeof a.md5);
+}
+END_TEST
+
+struct value_row {
+    const char *what, *header;
+    const char *version, *reason;
+    uint32_t retry_after_s;
+    uint64_t build;
+};
+
+/* clang-format off */
+static const struct value_row value_rows[] = {
+    {"nothing", "", "", "", 0, 0},
+    {"longest version", "x-version: " X64, X64, "", 0, 0},
+    {"version too long", "x-version: " X64 "y", "", "", 0, 0},
+    {"version with bytes above ASCII", "x-version: 1\xc3\xa9", "", "", 0, 0},
+    {"version with a tab", "x-version: 1\t2", "", "", 0, 0},
+    {"blank version", "x-version:  ", "", "", 0, 0},
+    {"longest reason", "X-Otad-Reason: 1234567890123456789012345678901", "", "1234567890123456789012345678901", 0, 0},
+    {"reason too long is cut", "X-Otad-Reason: 12345678901234567890123456789012345", "", "1234567890123456789012345678901", 0, 0},
+    {"broken reason", "X-Otad-Reason: a\xff", "", "", 0, 0},
+    {"retry of no time", "Retry-After: 0", "", "", 0, 0},
+    {"retry at a date", "Retry-After: Fri, 31 Dec 2027 23:59:59 GMT", "", "", 0, 0},
+    {"retry in ages", "Retry-After: 99999999999", "", "", UINT32_MAX, 0},
+    {"retry beyond numbers", "Retry-After: 99999999999999999999999", "", "", 0, 0},
+    {"build 2^64", "X-Otad-Build: 18446744073709551616", "", "", 0, 0},
+    {"negative build", "X-Otad-Build: -5", "", "", 0, 0},
+    {"build", "X-Otad-Build: 7", "", "", 0, 7},
+    {"only the first counts", "X-Otad-Build: 7\r\nX-Otad-Build: 8", "", "", 0, 7},
+};
+/* clang-format on */
+
+START_TEST(answer_values_at_their_edges)
+{
+    const struct value_row *row = &value_rows[_i];
+    char text[512];
+    struct otac_answer a;
+    size_t head_n;
+    int n = snprintf(text, sizeof text, "HTTP/1.1 304 Not Modified\r\n%s%s\r\n", row->header,
+                     row->header[0] != '\0' ? "\r\n" : "");
+    ck_assert_int_eq(parse(text, (size_t)n, 1, &a, &head_n), OTAC_UP_TO_DATE);
+    ck_assert_msg(strcmp(a.image.version, row->version) == 0, "%s: %s", row->what, a.image.version);
+    ck_assert_msg(strcmp(a.reason, row->reason) == 0, "%s: %s", row->what, a.reason);
+    ck_assert_msg(a.retry_after_s == row->retry_after_s, "%s: %u", row->what, a.retry_after_s);
+    ck_assert_msg(a.image.build == row->build, "%s", row->what);
+}
+END_TEST
+
+START_TEST(head_of_exactly_the_limit_is_taken)
+{
+    static const char start[] = "HTTP/1.1 304 Not Modified\r\nX: ";
+    static char text[OTAC_HEAD_MAX + 1];
+    struct otac_answer a;
+    size_t head_n;
+    memset(text, 'x', sizeof text);
+    memcpy(text, start, sizeof start - 1);
+    memcpy(text + OTAC_HEAD_MAX - 4, "\r\n\r\n", 4);
+    ck_assert_int_eq(parse(text, OTAC_HEAD_MAX, 100, &a, &head_n), OTAC_UP_TO_DATE);
+    memset(text + OTAC_HEAD_MAX - 4, 'x', 4);
+    memcpy(text + OTAC_HEAD_MAX - 3, "\r\n\r\n", 4);
+    ck_assert_int_eq(parse(text, OTAC_HEAD_MAX + 1, 100, &a, &head_n), OTAC_E_HEAD_TOO_LONG);
+}
+END_TEST
+
+START_TEST(errors_have_words_and_sentences)
+{
+#define X(name, value, word, text) value,
+    static const int all[] = {OTAC_ERR_TABLE(X)};
+#undef X
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        ck_assert_int_lt(all[i], -200); /* stock updaters use the numbers above */
+        ck_assert_str_ne(otac_err_word(all[i]), "unknown");
+        ck_assert_uint_gt(strlen(otac_err_text(all[i])), 10);
+        for (size_t k = 0; k < i; k++)
+            ck_assert_str_ne(otac_err_word(all[i]), otac_err_word(all[k]));
+    }
+    ck_assert_str_eq(otac_err_word(OTAC_OK), "ok");
+    ck_assert_str_eq(otac_err_text(OTAC_OK), "all is well");
+    ck_assert_str_eq(otac_err_word(-9999), "unknown");
+    ck_assert_uint_gt(strlen(otac_err_text(-9999)), 10);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("client_http");
+    TCase *tc = tcase_create("answer");
+    tcase_add_loop_test(tc, answer_in_any_pieces_gives_the_same, 0, sizeof rows / sizeof rows[0]);
+    tcase_add_test(tc, answer_values_arrive);
+    tcase_add_loop_test(tc, answer_values_at_their_edges, 0,
+                        sizeof value_rows / sizeof value_rows[0]);
+    tcase_add_test(tc, head_of_exactly_the_limit_is_taken);
+    tcase_add_test(tc, errors_have_words_and_sentences);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
+
+OTAD_TEST_MAIN(make_suite)
