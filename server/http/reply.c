@@ -130,7 +130,8 @@ static json_t *internal_json(struct http_req *req, enum otad_err err, const stru
 {
     uint8_t id[6] = {0};
     char text[2 * sizeof id + 1], msg[128];
-    (void)random_bytes(id, sizeof id); /* a zero id is still an id */
+    if (random_bytes(id, sizeof id) != OTAD_E_OK)
+        id[0] = 0; /* a zero id is still an id */
     hex_encode(id, sizeof id, text);
     log_err(req->http->settings.log, "request.failed", "id=%s path=%s code=%s error='%s'", text,
             http_req_path(req), otad_err_name(err), ei->msg);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ * Builds: an image and its identity within a product. Owns the table `build`. */
+#ifndef OTAD_FLEET_BUILD_H
+#define OTAD_FLEET_BUILD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "db/db.h"
+#include "otad/limits.h"
+
+enum build_kind { BUILD_APP, BUILD_FS, BUILD_FACTORY };
+
+/** A build with the facts of its image that most readers want. */
+struct build {
+    int64_t seq; /* row id: order of upload, never shown */
+    int64_t id;  /* public: random 64 bits */
+    int64_t product;
+    int64_t image;
+    enum build_kind kind;
+    char version[OTAD_VERSION_MAX + 1];
+    int64_t number; /* what .version answers */
+    char chip[16];
+    char filename[OTAD_FILENAME_MAX + 1];
+    char notes[OTAD_NOTES_MAX + 1];
+    bool forced;
+    int64_t created_at_s;
+    int64_t withdrawn_at_s; /* 0 = not withdrawn */
+    int64_t size_bytes;
+    uint8_t md5[OTAD_MD5_LEN];
+    uint8_t sha256[OTAD_SHA256_LEN];
+};
+
+const char *build_kind_name(enum build_kind kind);
+/** @return false, *out unchanged, for another word than app, fs, factory. */
+bool build_kind_parse(const char *text, enum build_kind *out);
+
+/** Reads a public id: the decimal text of unsigned 64 bits. */
+bool build_id_parse(const char *text, int64_t *out);
+
+/** Each @return OTAD_E_OK, OTAD_E_NOENT, or a database error; product 0 = any. */
+enum otad_err build_find(struct db *db, int64_t product, int64_t id, struct build *out,
+                         struct otad_errinfo *ei) OTAD_MUSTCHECK;
+enum otad_err build_find_seq(struct db *db, int64_t seq, struct build *out,
+                             struct otad_errinfo *ei) OTAD_MUSTCHECK;
+enum otad_err build_find_version(struct db *db, int64_t product, enum build_kind kind,
+                                 const char *version, struct build *out,
+                                 struct otad_errinfo *ei) OTAD_MUSTCHECK;
+/** The newest build of a product with these bytes. */
+enum otad_err build_find_sha256(struct db *db, int64_t product,
+                                const uint8_t sha256[OTAD_SHA256_LEN], struct build *out,
+                                struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Inserts b with a fresh random id. @return OTAD_E_OK with b->id and b->seq set,
+ *  OTAD_E_CONFLICT when the version exists */
+enum otad_err build_insert(struct db *db, struct build *b, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+enum otad_err build_set_withdrawn(struct db *db, int64_t seq, int64_t at_s,
+                                  struct otad_errinfo *ei) OTAD_MUSTCHECK;
+enum otad_err build_set_notes(struct db *db, int64_t seq, const char *notes,
+                              struct otad_errinfo *ei) OTAD_MUSTCHECK;
+/** Deletes the row; its image stays until blob_sweep_unused(). */
+enum otad_err build_delete(struct db *db, int64_t seq, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Newest first, with seq below `before` (0 = from the newest). */
+enum otad_err build_list(struct db *db, int64_t product, int64_t before, int64_t limit,
+                         enum otad_err (*each)(void *arg, const struct build *b), void *arg,
+                         struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the table `device`. */
+#include "fleet/device.h"
+
+#include <string.h>
+
+#include "base/mac.h"
+
+#define COLUMNS                                                                                    \
+    "id, product, mac, version, chip, md5, sha256, address, agent, mode, free_space, chip_size,"   \
+    " authenticated, first_seen_s, last_seen_s, channel, pin, held, blocked, note"
+
+static const char sql_find[] =
+    "SELECT " COLUMNS " FROM device WHERE product = :product AND mac = :mac";
+/* The MAC as 12 hex digits is compared only for rows of one product; q is NULL in most calls. */
+static const char sql_list[] =
+    "SELECT " COLUMNS " FROM device WHERE product = :product"
+    " AND (last_seen_s, id) < (:before_s, :before_id)"
+    " AND (:version IS NULL OR version = :version)"
+    " AND (:q IS NULL OR instr(printf('%012X', mac), :q) > 0)"
+    " ORDER BY last_seen_s DESC, id DESC LIMIT :limit";
+static const char sql_seen[] =
+    "INSERT INTO device (product, mac, version, chip, md5, sha256, address, agent, mode,"
+    " free_space, chip_size, authenticated, first_seen_s, last_seen_s) VALUES (:product, :mac,"
+    " :version, :chip, :md5, :sha256, :address, :agent, :mode, :free_space, :chip_size,"
+    " :authenticated, :at_s, :at_s) ON CONFLICT (product, mac) DO UPDATE SET"
+    " version = CASE WHEN excluded.version <> '' THEN excluded.version ELSE version END,"
+    " chip = CASE WHEN excluded.chip <> '' THEN excluded.chip ELSE chip END,"
+    " md5 = CASE WHEN excluded.md5 <> '' THEN excluded.md5 ELSE md5 END,"
+    " sha256 = CASE WHEN excluded.sha256 <> '' THEN excluded.sha256 ELSE sha256 END,"
+    " address = excluded.address, agent = excluded.agent,"
+    " mode = CASE WHEN excluded.mode <> '' THEN excluded.mode ELSE mode END,"
+    " free_space = CASE WHEN excluded.free_space >= 0 THEN excluded.free_space ELSE free_space END,"
+    " chip_size = CASE WHEN excluded.chip_size >= 0 THEN excluded.chip_size ELSE chip_size END,"
+    " authenticated = excluded.authenticated, last_seen_s = excluded.last_seen_s RETURNING id";
+static const char sql_save[] =
+    "UPDATE device SET channel = :channel, pin = :pin, held = :held, blocked = :blocked,"
+    " note = :note WHERE id = :id";
+static const char sql_delete[] = "DELETE FROM device WHERE id = :id";
+
+static void read_row(struct db_q *q, struct device *d)
+{
+    d->id = db_int(q, 0);
+    d->product = db_int(q, 1);
+    d->mac = (uint64_t)db_int(q, 2);
+    db_copy_text(q, 3, d->last.version, sizeof d->last.version);
+    db_copy_text(q, 4, d->last.chip, sizeof d->last.chip);
+    db_copy_text(q, 5, d->last.md5, sizeof d->last.md5);
+    db_copy_text(q, 6, d->last.sha256, sizeof d->last.sha256);
+    db_copy_text(q, 7, d->last.address, sizeof d->last.address);
+    db_copy_text(q, 8, d->last.agent, sizeof d->last.agent);
+    db_copy_text(q, 9, d->last.mode, sizeof d->last.mode);
+    d->last.free_space = db_int(q, 10);
+    d->last.chip_size = db_int(q, 11);
+    d->last.authenticated = db_int(q, 12) != 0;
+    d->first_seen_s = db_int(q, 13);
+    d->last.at_s = db_int(q, 14);
+    db_copy_text(q, 15, d->channel, sizeof d->channel);
+    d->pin = db_int(q, 16);
+    d->held = db_int(q, 17) != 0;
+    d->blocked = db_int(q, 18) != 0;
+    db_copy_text(q, 19, d->note, sizeof d->note);
+}
+
+enum otad_err device_find(struct db *db, int64_t product, uint64_t mac, struct device *out,
+                          struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_find);
+    db_bind_int(&q, ":product", product);
+    db_bind_int(&q, ":mac", (int64_t)mac);
+    struct device d;
+    bool found = db_step(&q);
+    if (found)
+        read_row(&q, &d);
+    enum otad_err err = db_end(&q, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    if (!found) {
+        char text[OTAD_MAC_TEXT];
+        mac_text(mac, text);
+        (void)otad_fail(ei, OTAD_E_NOENT, "Device %s has never checked in for this product", text);
+        return otad_hint(ei, "A device appears with its first request to /fw/{product}/latest or "
+                             "/fw/{product}/%s.version.", text);
+    }
+    *out = d;
+    return OTAD_E_OK;
+}
+
+enum otad_err device_seen(struct db *db, int64_t product, uint64_t mac,
+                          const struct device_facts *facts, int64_t *id, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_seen);
+    db_bind_int(&q, ":product", product);
+    db_bind_int(&q, ":mac", (int64_t)mac);
+    db_bind_text(&q, ":version", facts->version);
+    db_bind_text(&q, ":chip", facts->chip);
+    db_bind_text(&q, ":md5", facts->md5);
+    db_bind_text(&q, ":sha256", facts->sha256);
+    db_bind_text(&q, ":address", facts->address);
+    db_bind_text(&q, ":agent", facts->agent);
+    db_bind_text(&q, ":mode", facts->mode);
+    db_bind_int(&q, ":free_space", facts->free_space);
+    db_bind_int(&q, ":chip_size", facts->chip_size);
+    db_bind_int(&q, ":authenticated", facts->authenticated);
+    db_bind_int(&q, ":at_s", facts->at_s);
+    int64_t row = db_step(&q) ? db_int(&q, 0) : 0;
+    enum otad_err err = db_end(&q, ei);
+    if (err == OTAD_E_OK)
+        *id = row;
+    return err;
+}
+
+enum otad_err device_save(struct db *db, const struct device *d, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_save);
+    db_bind_text(&q, ":channel", d->channel);
+    if (d->pin != 0)
+        db_bind_int(&q, ":pin", d->pin);
+    db_bind_int(&q, ":held", d->held);
+    db_bind_int(&q, ":blocked", d->blocked);
+    db_bind_text(&q, ":note", d->note);
+    db_bind_int(&q, ":id", d->id);
+    return db_run(&q, ei);
+}
+
+enum otad_err device_delete(struct db *db, int64_t id, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_delete);
+    db_bind_int(&q, ":id", id);
+    return db_run(&q, ei);
+}
+
+enum otad_err device_list(struct db *db, const struct device_filter *f,
+                          enum otad_err (*each)(void *arg, const struct device *d), void *arg,
+                          struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_list);
+    db_bind_int(&q, ":product", f->product);
+    db_bind_int(&q, ":before_s", f->before_s);
+    db_bind_int(&q, ":before_id", f->before_id);
+    db_bind_text(&q, ":version", f->version);
+    db_bind_text(&q, ":q", f->q);
+    db_bind_int(&q, ":limit", f->limit);
+    enum otad_err err = OTAD_E_OK;
+    while (err == OTAD_E_OK && db_step(&q)) {
+        struct device d;
+        read_row(&q, &d);
+        err = each(arg, &d);
+    }
+    enum otad_err end = db_end(&q, ei);
+    return err != OTAD_E_OK ? err : end;
+}

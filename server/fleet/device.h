@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ * Devices: MAC addresses within a product. Owns the table `device`. */
+#ifndef OTAD_FLEET_DEVICE_H
+#define OTAD_FLEET_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "db/db.h"
+#include "otad/limits.h"
+
+/** What a device says in one check-in, and where from. Empty text or -1 = not said. */
+struct device_facts {
+    char version[OTAD_VERSION_MAX + 1]; /* of the sketch; empty in a filesystem mode */
+    char chip[16];
+    char md5[2 * OTAD_MD5_LEN + 1];       /* lowercase hex */
+    char sha256[2 * OTAD_SHA256_LEN + 1]; /* lowercase hex */
+    char address[46];
+    char agent[64];
+    char mode[12];
+    int64_t free_space; /* bytes */
+    int64_t chip_size;  /* bytes of flash */
+    int64_t at_s;
+    bool authenticated;
+};
+
+struct device {
+    int64_t id;
+    int64_t product;
+    uint64_t mac;
+    struct device_facts last; /* at_s = last seen */
+    int64_t first_seen_s;
+    char channel[OTAD_CHANNEL_MAX + 1]; /* "" = the product's default */
+    int64_t pin;                        /* build seq, 0 = none */
+    bool held;
+    bool blocked;
+    char note[OTAD_NOTES_MAX + 1];
+};
+
+/** @return OTAD_E_OK, OTAD_E_NOENT (with words), or a database error. */
+enum otad_err device_find(struct db *db, int64_t product, uint64_t mac, struct device *out,
+                          struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Inserts the device or refreshes what it last said; what it didn't say stays.
+ *  @param id  the row id */
+enum otad_err device_seen(struct db *db, int64_t product, uint64_t mac,
+                          const struct device_facts *facts, int64_t *id,
+                          struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Writes channel, pin, held, blocked and note of d->id. */
+enum otad_err device_save(struct db *db, const struct device *d,
+                          struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Forgets a device with its whole history. */
+enum otad_err device_delete(struct db *db, int64_t id, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** What device_list() may be narrowed to. */
+struct device_filter {
+    int64_t product;
+    const char *version; /* NULL = any */
+    const char *q;       /* hex digits anywhere in the MAC, uppercase, or NULL */
+    int64_t before_s, before_id; /* cursor: rows after this one; INT64_MAX = from the newest */
+    int64_t limit;
+};
+
+/** Last seen first. */
+enum otad_err device_list(struct db *db, const struct device_filter *f,
+                          enum otad_err (*each)(void *arg, const struct device *d), void *arg,
+                          struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+#endif

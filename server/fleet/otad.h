@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ * The context that main makes once and hands down: nothing below it reads a global. */
+#ifndef OTAD_FLEET_OTAD_H
+#define OTAD_FLEET_OTAD_H
+
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/log.h"
+#include "db/pool.h"
+#include "db/writer.h"
+
+struct overlay;
+struct blob_cache;
+struct ingest;
+
+/** All parts are thread-safe; each lives until the threads that use it have ended. */
+struct otad {
+    struct log *log;
+    struct clock clock;
+    const char *data_dir;
+    struct db_pool *readers;
+    struct writer *writer;
+    struct overlay *overlay;
+    struct blob_cache *blobs;
+    struct ingest *ingest;
+    pthread_rwlock_t config_lock; /* a reload writes, everybody else reads */
+    struct config config;
+};
+
+/** One number of the configuration as it is now, e.g. otad_config_int(o, &o->config.image_max_bytes). */
+int64_t otad_config_int(struct otad *o, const int64_t *field);
+
+/** The calling thread's read connection. */
+enum otad_err otad_reader(struct otad *o, struct db **out, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+#endif

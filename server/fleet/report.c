@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the table `report`. */
+#include "fleet/report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "fleet/device.h"
+#include "fleet/update.h"
+
+static const char sql_insert[] =
+    "INSERT INTO report (\"update\", result, code, message, version, build, authenticated, address,"
+    " at_s) VALUES (:update, :result, :code, :message, :version, :build, :authenticated, :address,"
+    " :at_s)";
+static const char sql_limits[] =
+    "SELECT count(*), coalesce(max(at_s), 0) FROM report WHERE \"update\" = :update";
+static const char sql_list[] =
+    "SELECT id, \"update\", result, code, message, version, build, authenticated, address, at_s"
+    " FROM report WHERE \"update\" = :update ORDER BY id";
+static const char sql_by_version[] =
+    "SELECT u.id FROM \"update\" AS u JOIN build AS b ON b.seq = u.build"
+    " WHERE u.device = :device AND b.version = :version ORDER BY u.id DESC LIMIT 1";
+static const char sql_by_build[] =
+    "SELECT u.id FROM \"update\" AS u JOIN build AS b ON b.seq = u.build"
+    " WHERE u.device = :device AND b.id = :build ORDER BY u.id DESC LIMIT 1";
+static const char sql_newest[] =
+    "SELECT id FROM \"update\" WHERE device = :device ORDER BY id DESC LIMIT 1";
+
+bool report_result_is_valid(const char *text)
+{
+    return strcmp(text, "success") == 0 || strcmp(text, "failed") == 0 ||
+           strcmp(text, "rolled_back") == 0;
+}
+
+/* The update a report is about. */
+static enum otad_err find_update(struct db *db, int64_t device, const struct report *r,
+                                 struct update *out, struct otad_errinfo *ei)
+{
+    const char *sql = r->has_build ? sql_by_build : r->version[0] ? sql_by_version : sql_newest;
+    struct db_q q = db_query(db, sql);
+    db_bind_int(&q, ":device", device);
+    if (r->has_build)
+        db_bind_int(&q, ":build", r->build);
+    else if (r->version[0] != '\0')
+        db_bind_text(&q, ":version", r->version);
+    int64_t id = db_step(&q) ? db_int(&q, 0) : 0;
+    enum otad_err err = db_end(&q, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    if (id == 0)
+        return otad_fail(ei, OTAD_E_NOENT, "no_update");
+    return update_find(db, id, out, ei);
+}
+
+static enum otad_err check_limits(struct db *db, const struct report *r, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_limits);
+    db_bind_int(&q, ":update", r->update);
+    int64_t n = 0, newest_s = 0;
+    if (db_step(&q)) {
+        n = db_int(&q, 0);
+        newest_s = db_int(&q, 1);
+    }
+    enum otad_err err = db_end(&q, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    if (n >= OTAD_REPORTS_PER_UPDATE ||
+        (n > 0 && r->at_s - newest_s < REPORT_INTERVAL_S && r->at_s >= newest_s))
+        return otad_fail(ei, OTAD_E_RATE, "too_many_reports");
+    return OTAD_E_OK;
+}
+
+static enum otad_err insert(struct db *db, const struct report *r, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_insert);
+    db_bind_int(&q, ":update", r->update);
+    db_bind_text(&q, ":result", r->result);
+    if (r->has_code)
+        db_bind_int(&q, ":code", r->code);
+    db_bind_text(&q, ":message", r->message);
+    db_bind_text(&q, ":version", r->version);
+    if (r->has_build)
+        db_bind_int(&q, ":build", r->build);
+    db_bind_int(&q, ":authenticated", r->authenticated);
+    db_bind_text(&q, ":address", r->address);
+    db_bind_int(&q, ":at_s", r->at_s);
+    return db_run(&q, ei);
+}
+
+/* What the report changes in the update's state. */
+static enum otad_err apply(struct db *db, struct update *u, const struct report *r,
+                           struct otad_errinfo *ei)
+{
+    bool failed = strcmp(r->result, "failed") == 0;
+    bool rolled_back = strcmp(r->result, "rolled_back") == 0;
+    if ((!failed && !rolled_back) || u->state == UPDATE_INSTALLED)
+        return OTAD_E_OK;
+    u->state = failed ? UPDATE_FAILED : UPDATE_ROLLED_BACK;
+    (void)snprintf(u->cause, sizeof u->cause, "reported");
+    if (r->has_code)
+        (void)snprintf(u->detail, sizeof u->detail, "the device reported code %lld: %.180s",
+                       (long long)r->code, r->message);
+    else
+        (void)snprintf(u->detail, sizeof u->detail, "the device reported: %.200s", r->message);
+    u->updated_at_s = r->at_s;
+    return update_save(db, u, ei);
+}
+
+enum otad_err report_record(struct db *db, int64_t product, uint64_t mac, struct report *r,
+                            struct otad_errinfo *ei)
+{
+    struct device d;
+    struct update u;
+    enum otad_err err = device_find(db, product, mac, &d, ei);
+    if (err == OTAD_E_OK)
+        err = find_update(db, d.id, r, &u, ei);
+    if (err == OTAD_E_OK && r->at_s - u.updated_at_s > REPORT_UPDATE_AGE_S)
+        err = otad_fail(ei, OTAD_E_NOENT, "no_update");
+    if (err != OTAD_E_OK)
+        return err;
+    r->update = u.id;
+    err = check_limits(db, r, ei);
+    if (err == OTAD_E_OK)
+        err = insert(db, r, ei);
+    return err == OTAD_E_OK ? apply(db, &u, r, ei) : err;
+}
+
+enum otad_err report_list(struct db *db, int64_t update,
+                          enum otad_err (*each)(void *arg, const struct report *r), void *arg,
+                          struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_list);
+    db_bind_int(&q, ":update", update);
+    enum otad_err err = OTAD_E_OK;
+    while (err == OTAD_E_OK && db_step(&q)) {
+        struct report r = {.id = db_int(&q, 0), .update = db_int(&q, 1)};
+        db_copy_text(&q, 2, r.result, sizeof r.result);
+        r.has_code = !db_is_null(&q, 3);
+        r.code = db_int(&q, 3);
+        db_copy_text(&q, 4, r.message, sizeof r.message);
+        db_copy_text(&q, 5, r.version, sizeof r.version);
+        r.has_build = !db_is_null(&q, 6);
+        r.build = db_int(&q, 6);
+        r.authenticated = db_int(&q, 7) != 0;
+        db_copy_text(&q, 8, r.address, sizeof r.address);
+        r.at_s = db_int(&q, 9);
+        err = each(arg, &r);
+    }
+    enum otad_err end = db_end(&q, ei);
+    return err != OTAD_E_OK ? err : end;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the table `transfer`. */
+#include "fleet/transfer.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#define SELECT                                                                                     \
+    "SELECT id, \"update\", state, cause, size_bytes, bytes_acked, resumed, bytes_per_s, client,"  \
+    " address, detail, started_at_s, ended_at_s FROM transfer "
+
+static const char sql_insert[] =
+    "INSERT INTO transfer (id, \"update\", state, size_bytes, resumed, client, address,"
+    " started_at_s) VALUES (:id, :update, 'downloading', :size, :resumed, :client, :address,"
+    " :started)";
+static const char sql_end[] =
+    "UPDATE transfer SET state = :state, cause = :cause, bytes_acked = :bytes, resumed = :resumed,"
+    " bytes_per_s = :rate, detail = :detail, ended_at_s = :ended WHERE id = :id";
+static const char sql_find[] = SELECT "WHERE id = :id";
+static const char sql_list[] = SELECT "WHERE \"update\" = :update ORDER BY id";
+static const char sql_abort_open[] =
+    "UPDATE transfer SET state = 'aborted', cause = :cause, detail = :detail, ended_at_s = :now"
+    " WHERE state = 'downloading'";
+
+static const char *const states[] = {"downloading", "sent", "aborted"};
+
+const char *transfer_state_name(enum transfer_state state)
+{
+    return states[state];
+}
+
+int64_t transfer_new_id(int64_t wall_ms)
+{
+    static _Atomic int64_t last; /* the one number that all threads must share */
+    int64_t before = atomic_load(&last), id;
+    do {
+        id = wall_ms << 20;
+        if (id <= before)
+            id = before + 1;
+    } while (!atomic_compare_exchange_weak(&last, &before, id));
+    return id;
+}
+
+enum otad_err transfer_insert(struct db *db, const struct transfer *t, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_insert);
+    db_bind_int(&q, ":id", t->id);
+    db_bind_int(&q, ":update", t->update);
+    db_bind_int(&q, ":size", t->size_bytes);
+    db_bind_int(&q, ":resumed", t->resumed);
+    db_bind_text(&q, ":client", t->client);
+    db_bind_text(&q, ":address", t->address);
+    db_bind_int(&q, ":started", t->started_at_s);
+    return db_run(&q, ei);
+}
+
+enum otad_err transfer_end(struct db *db, const struct transfer *t, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_end);
+    db_bind_text(&q, ":state", states[t->state]);
+    db_bind_text(&q, ":cause", t->cause);
+    db_bind_int(&q, ":bytes", t->bytes_acked);
+    db_bind_int(&q, ":resumed", t->resumed);
+    db_bind_int(&q, ":rate", t->bytes_per_s);
+    db_bind_text(&q, ":detail", t->detail);
+    db_bind_int(&q, ":ended", t->ended_at_s);
+    db_bind_int(&q, ":id", t->id);
+    return db_run(&q, ei);
+}
+
+static void read_row(struct db_q *q, struct transfer *t)
+{
+    t->id = db_int(q, 0);
+    t->update = db_int(q, 1);
+    t->state = TRANSFER_DOWNLOADING;
+    const char *state = db_text(q, 2);
+    for (size_t i = 0; state != NULL && i < OTAD_COUNT(states); i++)
+        if (strcmp(state, states[i]) == 0)
+            t->state = (enum transfer_state)i;
+    db_copy_text(q, 3, t->cause, sizeof t->cause);
+    t->size_bytes = db_int(q, 4);
+    t->bytes_acked = db_int(q, 5);
+    t->resumed = db_int(q, 6);
+    t->bytes_per_s = db_int(q, 7);
+    db_copy_text(q, 8, t->client, sizeof t->client);
+    db_copy_text(q, 9, t->address, sizeof t->address);
+    db_copy_text(q, 10, t->detail, sizeof t->detail);
+    t->started_at_s = db_int(q, 11);
+    t->ended_at_s = db_int(q, 12);
+}
+
+enum otad_err transfer_find(struct db *db, int64_t id, struct transfer *out,
+                            struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_find);
+    db_bind_int(&q, ":id", id);
+    struct transfer t;
+    bool found = db_step(&q);
+    if (found)
+        read_row(&q, &t);
+    enum otad_err err = db_end(&q, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    if (!found)
+        return otad_fail(ei, OTAD_E_NOENT, "There is no such transfer");
+    *out = t;
+    return OTAD_E_OK;
+}
+
+enum otad_err transfer_list(struct db *db, int64_t update,
+                            enum otad_err (*each)(void *arg, const struct transfer *t), void *arg,
+                            struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_list);
+    db_bind_int(&q, ":update", update);
+    enum otad_err err = OTAD_E_OK;
+    while (err == OTAD_E_OK && db_step(&q)) {
+        struct transfer t;
+        read_row(&q, &t);
+        err = each(arg, &t);
+    }
+    enum otad_err end = db_end(&q, ei);
+    return err != OTAD_E_OK ? err : end;
+}
+
+enum otad_err transfer_abort_open(struct db *db, const char *cause, const char *detail,
+                                  int64_t now_s, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_abort_open);
+    db_bind_text(&q, ":cause", cause);
+    db_bind_text(&q, ":detail", detail);
+    db_bind_int(&q, ":now", now_s);
+    return db_run(&q, ei);
+}

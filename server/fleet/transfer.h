@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT
+ * Transfers: one device's download of one image. Owns the table `transfer`. */
+#ifndef OTAD_FLEET_TRANSFER_H
+#define OTAD_FLEET_TRANSFER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "db/db.h"
+
+enum transfer_state { TRANSFER_DOWNLOADING, TRANSFER_SENT, TRANSFER_ABORTED };
+
+struct transfer {
+    int64_t id; /* made by transfer_new_id(): known before the row exists */
+    int64_t update;
+    enum transfer_state state;
+    char cause[32];
+    int64_t size_bytes;
+    int64_t bytes_acked;
+    int64_t resumed; /* times */
+    int64_t bytes_per_s;
+    char client[64];
+    char address[46];
+    char detail[256];
+    int64_t started_at_s;
+    int64_t ended_at_s; /* 0 = not yet */
+};
+
+const char *transfer_state_name(enum transfer_state state);
+
+/** A fresh id, larger than all earlier ones of this process and of earlier seconds. Thread-safe. */
+int64_t transfer_new_id(int64_t wall_ms);
+
+enum otad_err transfer_insert(struct db *db, const struct transfer *t,
+                              struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Writes state, cause, bytes_acked, resumed, bytes_per_s, detail and ended_at_s of t->id. */
+enum otad_err transfer_end(struct db *db, const struct transfer *t,
+                           struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** @return OTAD_E_OK, OTAD_E_NOENT or a database error. */
+enum otad_err transfer_find(struct db *db, int64_t id, struct transfer *out,
+                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Of an update, oldest first. */
+enum otad_err transfer_list(struct db *db, int64_t update,
+                            enum otad_err (*each)(void *arg, const struct transfer *t), void *arg,
+                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Ends what a daemon that died left open: nobody can finish it any more. */
+enum otad_err transfer_abort_open(struct db *db, const char *cause, const char *detail,
+                                  int64_t now_s, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+#endif

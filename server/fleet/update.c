@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the table `update`. */
+#include "fleet/update.h"
+
+#include <string.h>
+
+#define SELECT                                                                                     \
+    "SELECT u.id, u.product, u.device, d.mac, u.build, b.id, b.version, u.from_version, u.state,"  \
+    " u.cause, u.detail, u.attempts, u.created_at_s, u.updated_at_s FROM \"update\" AS u"          \
+    " JOIN device AS d ON d.id = u.device JOIN build AS b ON b.seq = u.build "
+
+static const char sql_find[] = SELECT "WHERE u.id = :id";
+static const char sql_newest[] = SELECT "WHERE u.device = :device ORDER BY u.id DESC LIMIT 1";
+static const char sql_newest_for[] = SELECT
+    "WHERE u.build = :build AND u.device = :device ORDER BY u.id DESC LIMIT 1";
+static const char sql_open[] = SELECT
+    "WHERE u.device = :device AND u.state IN ('pending', 'in_progress', 'sent')"
+    " ORDER BY u.id LIMIT :room";
+static const char sql_insert[] =
+    "INSERT INTO \"update\" (product, device, build, from_version, state, created_at_s,"
+    " updated_at_s) VALUES (:product, :device, :build, :from_version, :state, :now, :now)"
+    " RETURNING id";
+static const char sql_save[] =
+    "UPDATE \"update\" SET state = :state, cause = :cause, detail = :detail, attempts = :attempts,"
+    " updated_at_s = :now WHERE id = :id";
+#define FILTERS                                                                                    \
+    " AND u.id < :before AND (:build IS NULL OR b.id = :build)"                                    \
+    " AND (:state IS NULL OR u.state = :state) AND (:cause IS NULL OR u.cause = :cause)"           \
+    " AND u.created_at_s >= :since AND u.created_at_s < :until ORDER BY u.id DESC LIMIT :limit"
+static const char sql_list[] = SELECT "WHERE u.product = :product" FILTERS;
+static const char sql_list_device[] = SELECT
+    "WHERE u.device = (SELECT id FROM device WHERE product = :product AND mac = :mac)" FILTERS;
+
+static const char *const states[] = {"pending", "in_progress", "sent",
+                                     "installed", "failed", "rolled_back",
+                                     "attempts_exhausted"};
+
+const char *update_state_name(enum update_state state)
+{
+    return states[state];
+}
+
+bool update_state_parse(const char *text, enum update_state *out)
+{
+    for (size_t i = 0; i < OTAD_COUNT(states); i++)
+        if (strcmp(text, states[i]) == 0) {
+            *out = (enum update_state)i;
+            return true;
+        }
+    return false;
+}
+
+static void read_row(struct db_q *q, struct update *u)
+{
+    u->id = db_int(q, 0);
+    u->product = db_int(q, 1);
+    u->device = db_int(q, 2);
+    u->mac = (uint64_t)db_int(q, 3);
+    u->build = db_int(q, 4);
+    u->build_id = db_int(q, 5);
+    db_copy_text(q, 6, u->to_version, sizeof u->to_version);
+    db_copy_text(q, 7, u->from_version, sizeof u->from_version);
+    u->state = UPDATE_PENDING;
+    const char *state = db_text(q, 8);
+    if (state != NULL)
+        (void)update_state_parse(state, &u->state); /* the table's CHECK allows no other word */
+    db_copy_text(q, 9, u->cause, sizeof u->cause);
+    db_copy_text(q, 10, u->detail, sizeof u->detail);
+    u->attempts = db_int(q, 11);
+    u->created_at_s = db_int(q, 12);
+    u->updated_at_s = db_int(q, 13);
+}
+
+static enum otad_err read_one(struct db_q *q, struct update *out, struct otad_errinfo *ei)
+{
+    struct update u;
+    bool found = db_step(q);
+    if (found)
+        read_row(q, &u);
+    enum otad_err err = db_end(q, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    if (!found)
+        return otad_fail(ei, OTAD_E_NOENT, "There is no such update");
+    *out = u;
+    return OTAD_E_OK;
+}
+
+enum otad_err update_find(struct db *db, int64_t id, struct update *out, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_find);
+    db_bind_int(&q, ":id", id);
+    return read_one(&q, out, ei);
+}
+
+enum otad_err update_newest(struct db *db, int64_t device, int64_t build_seq, struct update *out,
+                            struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, build_seq != 0 ? sql_newest_for : sql_newest);
+    db_bind_int(&q, ":device", device);
+    if (build_seq != 0)
+        db_bind_int(&q, ":build", build_seq);
+    return read_one(&q, out, ei);
+}
+
+enum otad_err update_insert(struct db *db, struct update *u, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_insert);
+    db_bind_int(&q, ":product", u->product);
+    db_bind_int(&q, ":device", u->device);
+    db_bind_int(&q, ":build", u->build);
+    db_bind_text(&q, ":from_version", u->from_version);
+    db_bind_text(&q, ":state", states[u->state]);
+    db_bind_int(&q, ":now", u->created_at_s);
+    int64_t id = db_step(&q) ? db_int(&q, 0) : 0;
+    enum otad_err err = db_end(&q, ei);
+    if (err == OTAD_E_OK)
+        u->id = id;
+    return err;
+}
+
+enum otad_err update_save(struct db *db, const struct update *u, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_save);
+    db_bind_text(&q, ":state", states[u->state]);
+    db_bind_text(&q, ":cause", u->cause);
+    db_bind_text(&q, ":detail", u->detail);
+    db_bind_int(&q, ":attempts", u->attempts);
+    db_bind_int(&q, ":now", u->updated_at_s);
+    db_bind_int(&q, ":id", u->id);
+    return db_run(&q, ei);
+}
+
+enum otad_err update_open(struct db *db, int64_t device, struct update *out, size_t room, size_t *n,
+                          struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_open);
+    db_bind_int(&q, ":device", device);
+    db_bind_int(&q, ":room", (int64_t)room);
+    *n = 0;
+    while (*n < room && db_step(&q))
+        read_row(&q, &out[(*n)++]);
+    return db_end(&q, ei);
+}
+
+enum otad_err update_list(struct db *db, const struct update_filter *f,
+                          enum otad_err (*each)(void *arg, const struct update *u), void *arg,
+                          struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, f->mac != 0 ? sql_list_device : sql_list);
+    db_bind_int(&q, ":product", f->product);
+    if (f->mac != 0)
+        db_bind_int(&q, ":mac", (int64_t)f->mac);
+    db_bind_int(&q, ":before", f->before);
+    if (f->by_build)
+        db_bind_int(&q, ":build", f->build_id);
+    db_bind_text(&q, ":state", f->state);
+    db_bind_text(&q, ":cause", f->cause);
+    db_bind_int(&q, ":since", f->since_s);
+    db_bind_int(&q, ":until", f->until_s);
+    db_bind_int(&q, ":limit", f->limit);
+    enum otad_err err = OTAD_E_OK;
+    while (err == OTAD_E_OK && db_step(&q)) {
+        struct update u;
+        read_row(&q, &u);
+        err = each(arg, &u);
+    }
+    enum otad_err end = db_end(&q, ei);
+    return err != OTAD_E_OK ? err : end;
+}

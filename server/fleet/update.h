@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ * Updates: the story of one device getting one build. Owns the table `update`. */
+#ifndef OTAD_FLEET_UPDATE_H
+#define OTAD_FLEET_UPDATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "db/db.h"
+#include "fleet/build.h"
+
+enum update_state {
+    UPDATE_PENDING,
+    UPDATE_IN_PROGRESS,
+    UPDATE_SENT,
+    UPDATE_INSTALLED,
+    UPDATE_FAILED,
+    UPDATE_ROLLED_BACK,
+    UPDATE_ATTEMPTS_EXHAUSTED
+};
+
+struct update {
+    int64_t id;
+    int64_t product;
+    int64_t device;
+    uint64_t mac;
+    int64_t build; /* seq */
+    int64_t build_id;
+    char to_version[OTAD_VERSION_MAX + 1];
+    char from_version[OTAD_VERSION_MAX + 1];
+    enum update_state state;
+    char cause[32];
+    char detail[256];
+    int64_t attempts;
+    int64_t created_at_s;
+    int64_t updated_at_s;
+};
+
+const char *update_state_name(enum update_state state);
+/** @return false, *out unchanged, for another word. */
+bool update_state_parse(const char *text, enum update_state *out);
+
+/** Each @return OTAD_E_OK, OTAD_E_NOENT or a database error. */
+enum otad_err update_find(struct db *db, int64_t id, struct update *out,
+                          struct otad_errinfo *ei) OTAD_MUSTCHECK;
+/** The newest update of a device; with build_seq not 0 the newest for that build. */
+enum otad_err update_newest(struct db *db, int64_t device, int64_t build_seq, struct update *out,
+                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Inserts u (product, device, build, from_version, state, created_at_s count) and sets u->id. */
+enum otad_err update_insert(struct db *db, struct update *u, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Writes state, cause, detail, attempts and updated_at_s of u->id. */
+enum otad_err update_save(struct db *db, const struct update *u,
+                          struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Open updates (pending, in progress, sent) of a device, oldest first. At most `room`. */
+enum otad_err update_open(struct db *db, int64_t device, struct update *out, size_t room, size_t *n,
+                          struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+struct update_filter {
+    int64_t product; /* 0 = any */
+    uint64_t mac;    /* 0 = any */
+    int64_t build_id;
+    bool by_build;
+    const char *state; /* NULL = any */
+    const char *cause; /* NULL = any */
+    int64_t since_s, until_s; /* of created_at_s; 0 and INT64_MAX = all */
+    int64_t before;           /* cursor: ids below this */
+    int64_t limit;
+};
+
+/** Newest first. */
+enum otad_err update_list(struct db *db, const struct update_filter *f,
+                          enum otad_err (*each)(void *arg, const struct update *u), void *arg,
+                          struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+#endif
