@@ -204,8 +204,8 @@ uint32_t otac_wait_s(const struct otac *c, uint32_t interval_s)
     if (wait_s < c->answer.retry_after_s)
         wait_s = c->answer.retry_after_s < cap ? c->answer.retry_after_s : cap;
     uint32_t spread_s = wait_s / 8;
-    if (spread_s > UINT32_MAX - 1 - wait_s)
-        spread_s = UINT32_MAX - 1 - wait_s;
+    if (spread_s > UINT32_MAX - wait_s)
+        spread_s = UINT32_MAX - wait_s;
     return wait_s + c->port->random(c->port->ctx) % (spread_s + 1);
 }
 
