@@ -14,6 +14,7 @@
 struct overlay;
 struct blob_cache;
 struct ingest;
+struct admission;
 
 /** All parts are thread-safe; each lives until the threads that use it have ended. */
 struct otad {
@@ -25,6 +26,7 @@ struct otad {
     struct overlay *overlay;
     struct blob_cache *blobs;
     struct ingest *ingest;
+    struct admission *admission;
     pthread_rwlock_t config_lock; /* a reload writes, everybody else reads */
     struct config config;
 };

@@ -22,7 +22,7 @@ static const char sql_note_build[] =
     "UPDATE product SET last_number = max(last_number, :number),"
     " chip = CASE WHEN chip = '' THEN :chip ELSE chip END WHERE id = :id";
 static const char sql_anonymous[] =
-    "UPDATE product SET anonymous_checkins = anonymous_checkins + :n WHERE slug = :slug";
+    "UPDATE product SET anonymous_checkins = anonymous_checkins + :n WHERE id = :id";
 static const char sql_delete[] = "DELETE FROM product WHERE id = :id";
 
 bool product_slug_is_valid(const char *text)
@@ -126,12 +126,12 @@ enum otad_err product_note_build(struct db *db, int64_t id, int64_t number, cons
     return db_run(&q, ei);
 }
 
-enum otad_err product_count_anonymous(struct db *db, const char *slug, int64_t n,
+enum otad_err product_count_anonymous(struct db *db, int64_t id, int64_t n,
                                       struct otad_errinfo *ei)
 {
     struct db_q q = db_query(db, sql_anonymous);
     db_bind_int(&q, ":n", n);
-    db_bind_text(&q, ":slug", slug);
+    db_bind_int(&q, ":id", id);
     return db_run(&q, ei);
 }
 

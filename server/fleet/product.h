@@ -46,7 +46,7 @@ enum otad_err product_note_build(struct db *db, int64_t id, int64_t number, cons
                                  struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Counts check-ins without a device. */
-enum otad_err product_count_anonymous(struct db *db, const char *slug, int64_t n,
+enum otad_err product_count_anonymous(struct db *db, int64_t id, int64_t n,
                                       struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Deletes a product with everything in it. @return OTAD_E_OK or a database error. */

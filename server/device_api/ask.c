@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the way of a check-in up to its verdict. */
+#include "device_api/ask.h"
+
+#include <string.h>
+
+#include "fleet/admission.h"
+#include "fleet/overlay.h"
+#include "http/reply.h"
+
+static bool ends_with(const char *text, const char *tail)
+{
+    size_t n = strlen(text), t = strlen(tail);
+    return n >= t && strcmp(text + n - t, tail) == 0;
+}
+
+bool ask_is_probe(const char *word)
+{
+    return ends_with(word, "-minimal") || ends_with(word, "-safeboot");
+}
+
+/* Whether the device has a row, is about to have one, or may get one now. */
+static bool may_register(struct ask *a)
+{
+    struct otad *o = a->otad;
+    if (a->row.device != 0 || overlay_knows(o->overlay, a->row.product, a->in.mac))
+        return true;
+    if (a->row.device_count >= a->row.max_devices)
+        return false;
+    return admission_take(o->admission, a->in.said.address,
+                          otad_config_int(o, &o->config.new_devices_per_hour),
+                          clock_mono_ms(&o->clock));
+}
+
+static void note(struct ask *a)
+{
+    struct fact fact = {.kind = FACT_ANONYMOUS, .product = a->row.product, .count = 1};
+    a->registered = a->in.mac != 0 && may_register(a);
+    if (a->registered) {
+        fact.kind = FACT_CHECKIN;
+        fact.mac = a->in.mac;
+        fact.mode = a->in.mode;
+        fact.said = a->in.said;
+    }
+    (void)overlay_note(a->otad->overlay, &fact); /* evidence may be dropped under pressure */
+}
+
+static void judge(struct ask *a)
+{
+    const struct decide_facts facts = {
+        .product_disabled = a->row.disabled,
+        .device_blocked = a->row.blocked,
+        .device_held = a->row.held,
+        .channel_paused = a->row.paused,
+        .mode = a->in.mode,
+        .has_target = a->row.has_target,
+        .target = checkin_identity(&a->row),
+        .running = {.version = a->in.said.version,
+                    .md5 = a->in.said.md5,
+                    .sha256 = a->in.said.sha256},
+    };
+    a->decision = decide(&facts);
+}
+
+enum otad_err ask(struct http_req *req, const char *path_word, bool record, struct ask *a,
+                  struct otad_errinfo *ei)
+{
+    struct db *db;
+    a->otad = http_req_app(req);
+    a->registered = false;
+    identify(req, path_word, clock_wall_s(&a->otad->clock), &a->in);
+    enum otad_err err = otad_reader(a->otad, &db, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    const struct checkin_query query = {.slug = http_req_param(req, "product"),
+                                        .mac = a->in.mac,
+                                        .channel = a->in.channel,
+                                        .fs = a->in.mode == MODE_FS};
+    err = checkin_load(db, &query, &a->row, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    judge(a);
+    if (record)
+        note(a);
+    return OTAD_E_OK;
+}
+
+static enum otad_err not_modified(struct http_req *req, const struct ask *a)
+{
+    struct http_reply *reply = http_reply_empty();
+    char etag[2 * OTAD_SHA256_LEN + 3];
+    etag[0] = '"';
+    memcpy(etag + 1, a->row.sha256, 2 * OTAD_SHA256_LEN);
+    memcpy(etag + 1 + 2 * OTAD_SHA256_LEN, "\"", 2);
+    http_reply_header(reply, "X-Otad-Reason", reason_name(a->decision.reason));
+    http_reply_header(reply, "ETag", etag);
+    return http_reply_send(req, reply, 304);
+}
+
+enum otad_err ask_refuse(struct http_req *req, const struct ask *a)
+{
+    const char *reason = reason_name(a->decision.reason);
+    if (a->decision.verdict == VERDICT_REFUSE)
+        return http_reply_refuse(req,
+                                 a->decision.reason == REASON_BLOCKED ||
+                                         a->decision.reason == REASON_DISABLED
+                                     ? 403
+                                     : 404,
+                                 reason);
+    if (a->in.tasmota)
+        return http_reply_refuse(req, 403, reason); /* it takes 304 for success and reboots */
+    if (a->in.updater || a->row.device != 0)
+        return not_modified(req, a);
+    return http_reply_refuse(req, 404, reason);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * What all device paths do first: identify, load the stored facts, decide, note the evidence. */
+#ifndef OTAD_DEVICE_API_ASK_H
+#define OTAD_DEVICE_API_ASK_H
+
+#include "device_api/identify.h"
+#include "fleet/checkin.h"
+#include "fleet/otad.h"
+
+/** A check-in with its verdict. */
+struct ask {
+    struct otad *otad;
+    struct checkin in;
+    struct checkin_row row;
+    struct decision decision;
+    bool registered; /* the device has a row, or will have one */
+};
+
+/** Runs a check-in. The product comes from the route's {product}.
+ *  @param path_word  the route's {mac}, or NULL
+ *  @param record     whether it counts as a check-in of the device (a sidecar doesn't)
+ *  @return OTAD_E_OK, OTAD_E_NOENT (no such product), or a database error */
+enum otad_err ask(struct http_req *req, const char *path_word, bool record, struct ask *out,
+                  struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Whether a word in place of a MAC is one of Tasmota's probes (`…-minimal`, `…-safeboot`): they
+ *  are answered 404 without a look at the database. */
+bool ask_is_probe(const char *word);
+
+/** Answers everything but "serve": 304, 403 or 404 as the client understands it. */
+enum otad_err ask_refuse(struct http_req *req, const struct ask *a);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the translation of what clients send into a check-in. */
+#include "device_api/identify.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mac.h"
+#include "fleet/channel.h"
+
+/* A header of either family: "x-ESP8266-mode" or "x-ESP32-mode". */
+static const char *esp_header(const struct http_req *req, const char *name)
+{
+    char full[48];
+    (void)snprintf(full, sizeof full, "x-ESP8266-%s", name);
+    const char *value = http_req_header(req, full);
+    if (value != NULL)
+        return value;
+    (void)snprintf(full, sizeof full, "x-ESP32-%s", name);
+    return http_req_header(req, full);
+}
+
+/* A header, else the query parameter that gives sketches without headers the same power. */
+static const char *said(const struct http_req *req, const char *header, const char *key)
+{
+    const char *value = esp_header(req, header);
+    return value != NULL ? value : http_req_query(req, key);
+}
+
+/* Copies printable ASCII; anything else makes the value worthless. */
+static void copy_text(const char *from, char *to, size_t room)
+{
+    size_t n = from != NULL ? strlen(from) : 0;
+    to[0] = '\0';
+    if (n == 0 || n >= room)
+        return;
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)from[i] < 0x20 || (unsigned char)from[i] > 0x7e)
+            return;
+    memcpy(to, from, n + 1);
+}
+
+/* Copies a hex digest of exactly n digits in lowercase (ESP32 sends SHA-256 in uppercase). */
+static void copy_digest(const char *from, char *to, size_t n)
+{
+    to[0] = '\0';
+    if (from == NULL || strlen(from) != n || strspn(from, "0123456789abcdefABCDEF") != n)
+        return;
+    for (size_t i = 0; i <= n; i++)
+        to[i] = (char)tolower((unsigned char)from[i]);
+}
+
+static int64_t number(const char *text)
+{
+    if (text == NULL || !isdigit((unsigned char)text[0]))
+        return -1;
+    char *end;
+    errno = 0;
+    long long n = strtoll(text, &end, 10);
+    return *end == '\0' && errno == 0 ? n : -1;
+}
+
+static enum checkin_mode read_mode(const char *text)
+{
+    static const char *const filesystems[] = {"spiffs", "fatfs", "littlefs", "flashfs"};
+    if (text == NULL || strcmp(text, "sketch") == 0)
+        return MODE_SKETCH;
+    if (strcmp(text, "version") == 0)
+        return MODE_VERSION;
+    for (size_t i = 0; i < OTAD_COUNT(filesystems); i++)
+        if (strcmp(text, filesystems[i]) == 0)
+            return MODE_FS;
+    return MODE_UNKNOWN;
+}
+
+/* STA before BASE before AP: chips without Wi-Fi send only BASE. */
+static void read_mac(const struct http_req *req, const char *path_word, uint64_t *mac)
+{
+    static const char *const headers[] = {"STA-MAC", "BASE-MAC", "AP-MAC"};
+    for (size_t i = 0; i < OTAD_COUNT(headers); i++) {
+        const char *value = esp_header(req, headers[i]);
+        if (value != NULL && mac_parse(value, mac))
+            return;
+    }
+    if (path_word != NULL && mac_parse(path_word, mac))
+        return;
+    const char *asked = http_req_query(req, "mac");
+    if (asked != NULL)
+        (void)mac_parse(asked, mac); /* else it stays anonymous */
+}
+
+static void read_chip(const struct http_req *req, char *chip, size_t room)
+{
+    const char *agent = http_req_header(req, "User-Agent");
+    const char *name = "";
+    if (agent != NULL && strncmp(agent, "ESP8266", 7) == 0)
+        name = "ESP8266";
+    else if (http_req_query(req, "chip") != NULL)
+        name = http_req_query(req, "chip");
+    copy_text(name, chip, room); /* "ESP32…" in the agent names a family, not a chip */
+}
+
+/* The validator our own client and curl send: the SHA-256 of the file they have. */
+static void read_etag(const struct http_req *req, struct device_facts *f)
+{
+    const char *etag = http_req_header(req, "If-None-Match");
+    if (etag == NULL || f->sha256[0] != '\0' || strlen(etag) != 66 || etag[0] != '"' ||
+        etag[65] != '"')
+        return;
+    char hex[65];
+    memcpy(hex, etag + 1, 64);
+    hex[64] = '\0';
+    copy_digest(hex, f->sha256, 64);
+}
+
+static void read_facts(const struct http_req *req, int64_t now_s, struct device_facts *f)
+{
+    *f = (struct device_facts){.at_s = now_s};
+    copy_text(said(req, "version", "version"), f->version, sizeof f->version);
+    copy_digest(said(req, "sketch-md5", "md5"), f->md5, 32);
+    copy_digest(said(req, "sketch-sha256", "sha256"), f->sha256, 64);
+    read_etag(req, f);
+    f->free_space = number(said(req, "free-space", "free_space"));
+    f->chip_size = number(said(req, "chip-size", "chip_size"));
+    copy_text(said(req, "mode", "mode"), f->mode, sizeof f->mode);
+    copy_text(http_req_header(req, "User-Agent"), f->agent, sizeof f->agent);
+    copy_text(http_req_address(req), f->address, sizeof f->address);
+    read_chip(req, f->chip, sizeof f->chip);
+}
+
+void identify(const struct http_req *req, const char *path_word, int64_t now_s,
+              struct checkin *out)
+{
+    *out = (struct checkin){.mac = 0};
+    read_mac(req, path_word, &out->mac);
+    read_facts(req, now_s, &out->said);
+    out->mode = read_mode(said(req, "mode", "mode"));
+    out->updater = esp_header(req, "mode") != NULL || esp_header(req, "STA-MAC") != NULL ||
+                   out->said.version[0] != '\0' || out->said.md5[0] != '\0' ||
+                   out->said.sha256[0] != '\0';
+    out->tasmota = strstr(out->said.version, "(tasmota") != NULL;
+    const char *channel = http_req_query(req, "channel");
+    if (channel != NULL && channel_name_is_valid(channel))
+        memcpy(out->channel, channel, strlen(channel) + 1);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the answers of `latest`, `latest.bin` and `{mac}.bin`. */
+#include "device_api/device_api.h"
+#include "device_api/serve.h"
+#include "http/reply.h"
+
+/* Mode `version` is told by a header: 304 would be an error to it. */
+static enum otad_err tell_version(struct http_req *req, const struct ask *a)
+{
+    const char *version = a->row.target_version;
+    if (a->decision.verdict == VERDICT_REFUSE)
+        return ask_refuse(req, a);
+    if (a->decision.verdict == VERDICT_HOLD)
+        version = a->in.said.version[0] != '\0' ? a->in.said.version : "0";
+    struct http_reply *reply = http_reply_empty();
+    http_reply_header(reply, "x-version", version);
+    http_reply_header(reply, "x-MD5", a->row.md5);
+    return http_reply_send(req, reply, 200);
+}
+
+static enum otad_err answer(struct http_req *req, const char *path_word, struct otad_errinfo *ei)
+{
+    struct ask a;
+    enum otad_err err = ask(req, path_word, true, &a, ei);
+    if (err == OTAD_E_NOENT)
+        return http_reply_refuse(req, 404, "no_product");
+    if (err != OTAD_E_OK)
+        return err;
+    if (a.in.mode == MODE_VERSION)
+        return tell_version(req, &a);
+    /* A plain client can't say what it runs: for it there is always something new. */
+    if (a.decision.verdict == VERDICT_SERVE ||
+        (a.decision.verdict == VERDICT_UP_TO_DATE && !a.in.updater))
+        return serve_image(req, &a, ei);
+    return ask_refuse(req, &a);
+}
+
+enum otad_err device_latest(struct http_req *req, struct otad_errinfo *ei)
+{
+    return answer(req, NULL, ei);
+}
+
+enum otad_err device_mac_bin(struct http_req *req, struct otad_errinfo *ei)
+{
+    const char *word = http_req_param(req, "mac");
+    if (ask_is_probe(word))
+        return http_reply_refuse(req, 404, "no_variant");
+    return answer(req, word, ei);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ * The stored facts of one check-in: product, device and target build in one indexed read. */
+#ifndef OTAD_FLEET_CHECKIN_H
+#define OTAD_FLEET_CHECKIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "db/db.h"
+#include "fleet/decide.h"
+#include "otad/limits.h"
+
+/** What to look up. */
+struct checkin_query {
+    const char *slug;
+    uint64_t mac;        /* 0 = anonymous */
+    const char *channel; /* asked for by the client, "" = none; the owner's choice wins */
+    bool fs;             /* the target is the channel's filesystem build */
+};
+
+struct checkin_row {
+    int64_t product;
+    bool disabled;
+    int64_t max_devices, device_count;
+    int64_t device; /* 0 = not registered */
+    bool blocked, held;
+    char version[OTAD_VERSION_MAX + 1]; /* last reported by the device */
+    bool paused;
+    bool has_target;
+    int64_t build; /* seq */
+    int64_t build_id;
+    char target_version[OTAD_VERSION_MAX + 1];
+    int64_t number;
+    int64_t image;
+    int64_t size_bytes;
+    char md5[2 * OTAD_MD5_LEN + 1];
+    char sha256[2 * OTAD_SHA256_LEN + 1];
+    char also[256]; /* see struct identity */
+};
+
+/** @return OTAD_E_OK, OTAD_E_NOENT (no such product), or a database error. */
+enum otad_err checkin_load(struct db *db, const struct checkin_query *query,
+                           struct checkin_row *out, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** The identity of the target, borrowed from row. */
+struct identity checkin_identity(const struct checkin_row *row);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * The decision: what one check-in is answered. Pure: facts in, verdict out, no I/O. */
+#ifndef OTAD_FLEET_DECIDE_H
+#define OTAD_FLEET_DECIDE_H
+
+#include <stdbool.h>
+
+/** What the device asks for. */
+enum checkin_mode {
+    MODE_SKETCH,  /* an application; also clients that don't say */
+    MODE_FS,      /* a filesystem image, of any kind of filesystem */
+    MODE_VERSION, /* only the version there is (getAvailableVersion) */
+    MODE_UNKNOWN  /* a word we don't know: never answered with an image */
+};
+
+enum verdict { VERDICT_SERVE, VERDICT_UP_TO_DATE, VERDICT_HOLD, VERDICT_REFUSE };
+
+/* Row: enum name, the API word. */
+#define REASON_TABLE(X)                                                                            \
+    X(NONE, "")                                                                                    \
+    X(SAME_VERSION, "same_version")                                                                \
+    X(SAME_CONTENT, "same_content")                                                                \
+    X(NO_BUILD, "no_build")                                                                        \
+    X(BLOCKED, "blocked")                                                                          \
+    X(DISABLED, "disabled")                                                                        \
+    X(WRONG_MODE, "wrong_mode")                                                                    \
+    X(HELD, "held")                                                                                \
+    X(PAUSED, "paused")
+
+enum reason {
+#define X(name, word) REASON_##name,
+    REASON_TABLE(X)
+#undef X
+};
+
+/** What an image is known by. Texts are lowercase hex; "" = unknown. */
+struct identity {
+    const char *version;
+    const char *md5;        /* of the file */
+    const char *sha256;     /* of the file */
+    const char *also;       /* further digests a device may report: hex words split by blanks */
+};
+
+/** What a device says it runs. Empty text = not said. */
+struct running {
+    const char *version;
+    const char *md5;    /* lowercase hex */
+    const char *sha256; /* lowercase hex: the image's own (appended) digest, or the file's */
+};
+
+struct decide_facts {
+    bool product_disabled;
+    bool device_blocked;
+    bool device_held;
+    bool channel_paused;
+    enum checkin_mode mode;
+    bool has_target;
+    struct identity target;
+    struct running running;
+};
+
+struct decision {
+    enum verdict verdict;
+    enum reason reason;
+};
+
+/** Whether a device runs an image: by content if it reported a digest that is the image's, by
+ *  version if that is equal. Unequal means unknown, never "different". In a filesystem mode only
+ *  the version counts, because the digests describe the sketch.
+ *  @return REASON_SAME_CONTENT, REASON_SAME_VERSION or REASON_NONE */
+enum reason identity_match(const struct identity *image, const struct running *running,
+                           enum checkin_mode mode);
+
+/** The rules of docs/architecture.md in their order; the first that matches ends it. */
+struct decision decide(const struct decide_facts *facts);
+
+/** The API word of a reason; "" for REASON_NONE. */
+const char *reason_name(enum reason reason);
+
+#endif

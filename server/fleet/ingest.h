@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ * Takes uploads in: looks at the file, stores it in chunks, reads it back, links it. One thread,
+ * one upload after the other; HTTP threads and the writer never wait for it. */
+#ifndef OTAD_FLEET_INGEST_H
+#define OTAD_FLEET_INGEST_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "fleet/audit.h"
+#include "fleet/build.h"
+#include "fleet/otad.h"
+
+/** One upload. The caller fills the first part; it and everything it points to must live until
+ *  done() is called. */
+struct ingest_job {
+    int spool;           /* readable, holds the whole file; stays the caller's */
+    int64_t size_bytes;
+    uint8_t md5[OTAD_MD5_LEN];
+    uint8_t sha256[OTAD_SHA256_LEN];
+    int64_t product;
+    const char *slug;
+    const char *version;  /* as given, or NULL: taken from the image */
+    int64_t number;       /* as given, or 0 */
+    const char *channel;  /* name, "none", or NULL = the product's default */
+    const char *kind;     /* "app", "fs", "factory", or NULL = by the image */
+    const char *filename; /* "" when none was sent */
+    const char *notes;
+    const char *base_url; /* "http://host:port", for the commands in hints */
+    bool force;           /* an admin insists: all but a truncated file is taken */
+    struct audit audit;   /* who and where from */
+    /** Told once, on the ingest thread. */
+    void (*done)(struct ingest_job *job);
+    void *arg;
+
+    /* The result. */
+    enum otad_err err;
+    struct otad_errinfo ei;
+    struct build build;
+    bool forced;  /* something had to be overridden: recorded, and not released */
+    bool existed; /* the same bytes were there already: build is the old one */
+    bool released;
+    char channel_name[OTAD_CHANNEL_MAX + 1]; /* where it was released to */
+    char warnings[4][200];
+    size_t n_warnings;
+
+    struct ingest_job *next; /* private */
+    void *private;           /* private */
+};
+
+/** Opaque, thread-safe. */
+struct ingest;
+
+/** Starts the thread; `otad` must have readers and a writer. @return NULL on failure */
+struct ingest *ingest_new(struct otad *otad);
+
+/** Finishes the upload at work, refuses the others with OTAD_E_BUSY, ends the thread. */
+void ingest_free(struct ingest **ingest);
+
+/** Queues an upload. @return OTAD_E_BUSY when closing; then done() is not called */
+enum otad_err ingest_submit(struct ingest *ingest, struct ingest_job *job,
+                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+#endif

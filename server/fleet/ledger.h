@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ * Folds what happened into rows: devices, transfers, and the states of updates. */
+#ifndef OTAD_FLEET_LEDGER_H
+#define OTAD_FLEET_LEDGER_H
+
+#include "db/db.h"
+
+struct fact;
+
+/** Writes one fact, in the order facts happened for its device.
+ *  @return OTAD_E_OK; OTAD_E_CONFLICT or OTAD_E_NOENT when the product, build or device is gone;
+ *          or a database error */
+enum otad_err ledger_write(struct db *db, const struct fact *fact,
+                           struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * Facts that are not on the disk yet: noted by HTTP threads in no time, written by the writer
+ * soon after, in order for each device. */
+#ifndef OTAD_FLEET_OVERLAY_H
+#define OTAD_FLEET_OVERLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "db/writer.h"
+#include "fleet/decide.h"
+#include "fleet/device.h"
+#include "fleet/transfer.h"
+
+enum fact_kind {
+    FACT_ANONYMOUS, /* a check-in without a device: only counted */
+    FACT_CHECKIN,
+    FACT_SERVE, /* a build was offered: a transfer began */
+    FACT_END    /* the transfer ended */
+};
+
+/** One thing that happened. Which members count depends on the kind. */
+struct fact {
+    enum fact_kind kind;
+    int64_t product;
+    uint64_t mac; /* 0 with FACT_ANONYMOUS */
+    enum checkin_mode mode;
+    struct device_facts said; /* FACT_CHECKIN */
+    int64_t build;            /* FACT_SERVE: seq */
+    struct transfer transfer; /* FACT_SERVE, FACT_END; its `update` is filled in by the fold */
+    int64_t count;            /* FACT_ANONYMOUS: how many */
+    struct fact *next;        /* private */
+};
+
+/** Opaque, thread-safe. */
+struct overlay;
+
+/** @param max_facts  more than these are not taken: check-ins are then dropped, transfers kept up
+ *                    to twice as many
+ *  @return NULL when out of memory */
+struct overlay *overlay_new(size_t max_facts, struct log *log);
+void overlay_free(struct overlay **overlay);
+
+/** What the writer calls. */
+struct write_facts overlay_facts(struct overlay *overlay);
+
+/** Whom to wake when a fact should reach the disk at once; before that, facts wait. */
+void overlay_set_writer(struct overlay *overlay, struct writer *writer);
+
+/** Copies *fact. A check-in replaces the device's last one when nothing happened in between.
+ *  @return false when it was dropped because too much is waiting */
+bool overlay_note(struct overlay *overlay, const struct fact *fact);
+
+/** Whether facts of this device wait to be written. */
+bool overlay_knows(struct overlay *overlay, int64_t product, uint64_t mac);
+
+/** Whether anything waits to be written. */
+bool overlay_any(struct overlay *overlay);
+
+#endif
