@@ -178,12 +178,10 @@ static void hex_char(struct otac_answer *a, uint8_t ch, uint8_t *out, uint8_t n,
 
 static void text_char(struct otac_answer *a, uint8_t ch, char *out, uint8_t max)
 {
-    if (ch < 0x20 || ch > 0x7e)
+    if (ch < 0x20 || ch > 0x7e || a->pos >= max)
         a->flags |= FLAG_BAD;
-    else if (a->pos < max)
-        out[a->pos++] = (char)ch;
     else
-        a->flags |= FLAG_BAD;
+        out[a->pos++] = (char)ch;
 }
 
 static void field_char(struct otac_answer *a, uint8_t ch)

@@ -39,7 +39,7 @@ static const char build_field[] = "&build=$b";
 static void flush(struct otac_out *o)
 {
     const struct otac_port *port = o->c->port;
-    if (!o->counting && o->err == OTAC_OK && o->n > 0)
+    if (o->err == OTAC_OK)
         o->err = port->send(port->ctx, o->c->buf, o->n);
     o->n = 0;
 }

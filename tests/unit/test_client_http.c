@@ -282,6 +282,19 @@ START_TEST(head_of_exactly_the_limit_is_taken)
 }
 END_TEST
 
+START_TEST(nul_is_no_part_of_a_head)
+{
+    static const char name[] = "HTTP/1.1 200 OK\r\nX\0Y: 1\r\n\r\n";
+    static const char value[] = "HTTP/1.1 200 OK\r\nX: 1\0\r\n\r\n";
+    static const char first[] = "\0HTTP/1.1 200 OK\r\n\r\n";
+    struct otac_answer a;
+    size_t head_n;
+    ck_assert_int_eq(parse(name, sizeof name - 1, 100, &a, &head_n), OTAC_E_BAD_HEADER);
+    ck_assert_int_eq(parse(value, sizeof value - 1, 100, &a, &head_n), OTAC_E_BAD_HEADER);
+    ck_assert_int_eq(parse(first, sizeof first - 1, 100, &a, &head_n), OTAC_E_NOT_HTTP);
+}
+END_TEST
+
 START_TEST(errors_have_words_and_sentences)
 {
 #define X(name, value, word, text) value,
@@ -310,6 +323,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, answer_values_at_their_edges, 0,
                         sizeof value_rows / sizeof value_rows[0]);
     tcase_add_test(tc, head_of_exactly_the_limit_is_taken);
+    tcase_add_test(tc, nul_is_no_part_of_a_head);
     tcase_add_test(tc, errors_have_words_and_sentences);
     suite_add_tcase(suite, tc);
     return suite;
