@@ -57,11 +57,11 @@ static size_t tag_bytes(size_t n)
     return n < BLYNK_TAG_MAX ? n : BLYNK_TAG_MAX;
 }
 
-bool blynk_tag_parse(const uint8_t *p, size_t n, uint64_t offset, struct image_blynk *out)
+size_t blynk_tag_parse(const uint8_t *p, size_t n, uint64_t offset, struct image_blynk *out)
 {
     n = tag_bytes(n);
     if (n < BLYNK_MARK_BYTES)
-        return false;
+        return 0;
     const uint8_t *cursor = p + BLYNK_MARK_BYTES;
     size_t left = n - BLYNK_MARK_BYTES;
     struct image_blynk tag = {.found = true, .offset = offset};
@@ -69,9 +69,9 @@ bool blynk_tag_parse(const uint8_t *p, size_t n, uint64_t offset, struct image_b
     while (next_pair(&cursor, &left, &pair))
         (void)keep_pair(&tag, &pair); /* an overlong pair is left out, the next may fit */
     if (tag.count == 0)
-        return false;
+        return 0;
     *out = tag;
-    return true;
+    return (size_t)(cursor - p) + (left > 0); /* the closing NUL */
 }
 
 static bool key_is(const struct pair *pair, const char *key)
@@ -79,11 +79,11 @@ static bool key_is(const struct pair *pair, const char *key)
     return pair->key_n == strlen(key) && memcmp(pair->key, key, pair->key_n) == 0;
 }
 
-bool blynk_options_parse(const uint8_t *p, size_t n, bool *wifi, bool *token)
+size_t blynk_options_parse(const uint8_t *p, size_t n, bool *wifi, bool *token)
 {
     n = tag_bytes(n);
     if (n < BLYNK_MARK_BYTES)
-        return false;
+        return 0;
     const uint8_t *cursor = p + BLYNK_MARK_BYTES;
     size_t left = n - BLYNK_MARK_BYTES;
     bool any = false, ssid = false, pass = false, auth = false;
@@ -96,7 +96,7 @@ bool blynk_options_parse(const uint8_t *p, size_t n, bool *wifi, bool *token)
     }
     *wifi = ssid && pass;
     *token = auth;
-    return any;
+    return any ? (size_t)(cursor - p) + (left > 0) : 0;
 }
 
 static bool names_version(const struct image_blynk *tag)

@@ -13,14 +13,15 @@
 /** Reads the tag whose mark starts at p.
  *  @param n       bytes that may be read from p
  *  @param offset  of p in the image
- *  @return false, and *out unchanged, when no pair follows the mark */
-bool blynk_tag_parse(const uint8_t *p, size_t n, uint64_t offset, struct image_blynk *out);
+ *  @return bytes it takes, mark and closing NUL included; 0, and *out unchanged, when no pair
+ *          that fits follows the mark */
+size_t blynk_tag_parse(const uint8_t *p, size_t n, uint64_t offset, struct image_blynk *out);
 
 /** Reads a `blnkopt` tag without keeping anything of it.
  *  @param wifi   set when it has an SSID with a passphrase beside it
  *  @param token  set when it has a device token (`auth`)
- *  @return false when no pair follows the mark */
-bool blynk_options_parse(const uint8_t *p, size_t n, bool *wifi, bool *token);
+ *  @return bytes it takes; 0 when no pair follows the mark */
+size_t blynk_options_parse(const uint8_t *p, size_t n, bool *wifi, bool *token);
 
 /** Takes a tag found in the image: the first that names a version stays, else the first. */
 void blynk_tag_keep(struct image_blynk *kept, const struct image_blynk *found);

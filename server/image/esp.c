@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "image/app_desc.h"
-#include "image/bytes.h"
 #include "image/chip.h"
 
 static void expect(struct esp_walk *w, enum esp_state state, uint32_t n)
@@ -173,6 +172,26 @@ void esp_walk_feed(struct esp_walk *w, const uint8_t *p, size_t n)
 bool esp_walk_is_cut(const struct esp_walk *w)
 {
     return w->state != ESP_DONE && w->state != ESP_BROKEN;
+}
+
+uint64_t esp_span(struct bytes b, uint64_t start, unsigned header_bytes, enum image_chip chip,
+                  bool *flash)
+{
+    *flash = false;
+    if (!bytes_has(b, start, header_bytes) || b.data[start] != ESP_MAGIC ||
+        b.data[start + 1] > IMAGE_SEGMENTS_MAX)
+        return 0;
+    uint64_t at = start + header_bytes;
+    for (unsigned i = 0; i < b.data[start + 1]; i++) {
+        if (!bytes_has(b, at, ESP_SEGMENT_HEADER) || le32(b.data + at + 4) >= ESP_SEGMENT_MAX)
+            return 0;
+        *flash |= chip_maps_flash(chip, le32(b.data + at));
+        at += ESP_SEGMENT_HEADER + le32(b.data + at + 4);
+    }
+    at += 16 - (at - start) % 16;
+    if (header_bytes == ESP_LONG_HEADER && b.data[start + 23] == 1)
+        at += OTAD_SHA256_LEN;
+    return at <= b.n ? at : 0;
 }
 
 void esp_walk_report(const struct esp_walk *w, struct image_info *info)

@@ -12,6 +12,7 @@
 #ifndef OTAD_IMAGE_ESP_H
 #define OTAD_IMAGE_ESP_H
 
+#include "image/bytes.h"
 #include "image/image.h"
 
 #define ESP_MAGIC 0xe9u
@@ -69,6 +70,12 @@ void esp_walk_feed(struct esp_walk *w, const uint8_t *p, size_t n);
 
 /** Whether the walk ended inside the image: it is cut short. */
 bool esp_walk_is_cut(const struct esp_walk *w);
+
+/** Hops over the segments of the image at `start` without reading their data.
+ *  @param flash  set to whether one of them lies in the chip's mapped flash
+ *  @return the offset behind checksum and digest, or 0 when b ends before or a header is wrong */
+uint64_t esp_span(struct bytes b, uint64_t start, unsigned header_bytes, enum image_chip chip,
+                  bool *flash);
 
 /** Copies header fields, segments and descriptor to info. Chip must be set already. */
 void esp_walk_report(const struct esp_walk *w, struct image_info *info);

@@ -86,6 +86,7 @@ enum image_trailing {
     IMAGE_TRAIL_PADDING,      /* bytes of one value */
     IMAGE_TRAIL_SECOND_IMAGE, /* another ESP image */
     IMAGE_TRAIL_TABLE,        /* a partition table */
+    IMAGE_TRAIL_FILESYSTEM,   /* LittleFS */
     IMAGE_TRAIL_UNKNOWN
 };
 
@@ -334,7 +335,7 @@ const char *image_want_name(enum image_want want);
 /** "none", "arduino-esp8266", "arduino-esp32", "secure-boot-v1", "secure-boot-v2". */
 const char *image_signature_name(enum image_signature signature);
 
-/** "none", "signature", "padding", "second_image", "partition_table", "unknown". */
+/** "none", "signature", "padding", "second_image", "partition_table", "filesystem", "unknown". */
 const char *image_trailing_name(enum image_trailing trailing);
 
 /** "QIO" … "slow read"; "" for a mode we don't know. */

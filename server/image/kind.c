@@ -59,8 +59,8 @@ const char *image_signature_name(enum image_signature signature)
 
 const char *image_trailing_name(enum image_trailing trailing)
 {
-    static const char *const names[] = {"none",         "signature",       "padding",
-                                        "second_image", "partition_table", "unknown"};
+    static const char *const names[] = {
+        "none", "signature", "padding", "second_image", "partition_table", "filesystem", "unknown"};
     return (unsigned)trailing < OTAD_COUNT(names) ? names[trailing] : "unknown";
 }
 

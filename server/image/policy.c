@@ -150,9 +150,10 @@ static enum otad_err check_gzip(const struct image_info *info, struct otad_errin
 enum otad_err image_check_upload(const struct image_info *info, enum image_want want,
                                  struct otad_errinfo *ei)
 {
-    if (!kind_fits(info, want))
-        return refuse_kind(info, want, ei);
     const struct image_defect *defect = worst_defect(info);
+    bool unreadable = info->kind == IMAGE_GZIP && defect != NULL; /* its kind isn't known */
+    if (!kind_fits(info, want) && !unreadable)
+        return refuse_kind(info, want, ei);
     if (defect != NULL)
         return refuse_defect(info, defect, ei);
     return check_gzip(info, ei);

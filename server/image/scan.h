@@ -8,10 +8,12 @@
 /** How far a match may reach behind its first byte. */
 #define SCAN_REACH 1024u
 
-/** Looks for matches that start in the first `starts` of n bytes; the rest is only read ahead, so
- *  that a stream can be scanned in pieces that overlap by SCAN_REACH.
- *  @param offset  of p in the content; findings are added to info */
-void scan_bytes(struct image_info *info, const uint8_t *p, size_t starts, size_t n,
-                uint64_t offset);
+/** Looks for matches that start in p[from..starts) of n bytes. What stands behind `starts` is only
+ *  read ahead, what stands before `from` only tells where words begin: so a stream can be searched
+ *  in pieces that overlap.
+ *  @param offset  of p in the content; findings are added to info
+ *  @return where to go on: `starts`, or behind a match that reached beyond it */
+size_t scan_bytes(struct image_info *info, const uint8_t *p, size_t from, size_t starts, size_t n,
+                  uint64_t offset);
 
 #endif
