@@ -101,6 +101,7 @@ static int fake_slot_begin(void *ctx, unsigned slot, uint32_t size)
     if (fault(p))
         return OTAC_E_FLASH_ERASE;
     memset(p->slot[slot], 0xff, CLIENT_PORT_SLOT);
+    p->unsynced[slot] = true;
     return OTAC_OK;
 }
 
@@ -122,7 +123,10 @@ static int fake_slot_finish(void *ctx, unsigned slot)
 {
     struct client_port *p = ctx;
     watch_slot(p, slot);
-    return fault(p) ? OTAC_E_FLASH_WRITE : OTAC_OK;
+    if (fault(p))
+        return OTAC_E_FLASH_WRITE;
+    p->unsynced[slot] = false;
+    return OTAC_OK;
 }
 
 static int fake_slot_read(void *ctx, unsigned slot, uint32_t offset, void *buf, size_t n)
@@ -150,7 +154,9 @@ static int fake_record_save(void *ctx, const void *data, size_t n)
 {
     struct client_port *p = ctx;
     bool fails = fault(p);
+    unsigned boots = ((const uint8_t *)data)[5];
     broke(p, n != OTAC_RECORD_SIZE, "saves a record of another size");
+    broke(p, boots < OTAC_SLOTS && p->unsynced[boots], "boots a slot that isn't flushed");
     p->saves++;
     if (!fails || p->save_then_fail) {
         memcpy(p->record, data, n);

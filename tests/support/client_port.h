@@ -34,6 +34,7 @@ struct client_port {
     uint8_t slot[OTAC_SLOTS][CLIENT_PORT_SLOT];
     uint8_t record[OTAC_RECORD_SIZE];
     bool has_record;
+    bool unsynced[OTAC_SLOTS]; /* written since the last slot_finish */
     unsigned begins, saves;
     bool flash_lies; /* one bit of each write arrives wrong */
 
