@@ -7,38 +7,37 @@
 #include "image/image.h"
 
 #define WHICH_FILE                                                                                 \
-    "Upload the application: <sketch>.ino.bin (Arduino IDE: Sketch, Export Compiled Binary), "     \
+    "The application is <sketch>.ino.bin (Arduino IDE: Sketch, Export Compiled Binary), "          \
     ".pio/build/<env>/firmware.bin (PlatformIO) or build/<project>.bin (ESP-IDF)."
 
 /** What to upload instead, for kinds that are never delivered. */
 static const char *const advice[IMAGE_KIND_COUNT] = {
-    [IMAGE_UNKNOWN] = WHICH_FILE,
+    [IMAGE_UNKNOWN] = "Upload what the build made. " WHICH_FILE,
     [IMAGE_EMPTY] = "The upload sent no bytes: check the path after @ in -F file=@PATH.",
-    [IMAGE_ERASED] = WHICH_FILE,
-    [IMAGE_ESP8266_V1] =
-        "Devices with the Arduino core would not start again: they need eboot at 0 "
-        "and the sketch at 0x1000. " WHICH_FILE,
+    [IMAGE_ERASED] = "It holds no program. " WHICH_FILE,
+    [IMAGE_ESP8266_V1] = "Devices with the Arduino core would not start after it: they need eboot "
+                         "at 0 and the sketch at 0x1000. " WHICH_FILE,
     [IMAGE_ESP8266_V2] = "The Arduino updater takes only images that start with 0xE9. " WHICH_FILE,
-    [IMAGE_ESP8266_RTOS] = "Devices with the Arduino core would not start again after it. If all "
-                           "devices run the RTOS SDK, upload with ?force=true and an admin key.",
-    [IMAGE_BOOTLOADER] = "The same folder holds the application: <sketch>.ino.bin, not "
+    [IMAGE_ESP8266_RTOS] = "Devices with the Arduino core would not start after it. If all devices "
+                           "run the RTOS SDK, upload with ?force=true and an admin key.",
+    [IMAGE_BOOTLOADER] = "The application is in the same folder: <sketch>.ino.bin, not "
                          "<sketch>.ino.bootloader.bin (PlatformIO: firmware.bin, not "
                          "bootloader.bin).",
-    [IMAGE_PARTITION_TABLE] = "The same folder holds the application: <sketch>.ino.bin, not "
+    [IMAGE_PARTITION_TABLE] = "The application is in the same folder: <sketch>.ino.bin, not "
                               "<sketch>.ino.partitions.bin (PlatformIO: firmware.bin, not "
                               "partitions.bin).",
-    [IMAGE_OTADATA] = "boot_app0.bin only belongs to a first installation by cable. " WHICH_FILE,
+    [IMAGE_OTADATA] = "It only belongs to a first installation by cable. " WHICH_FILE,
     [IMAGE_ENCRYPTED] = "Upload the plain image: a device with flash encryption encrypts it "
-                        "itself while it writes.",
+                        "itself while it writes. " WHICH_FILE,
     [IMAGE_GZIP] = "Upload the file unpacked, or pack it again with `gzip -9 firmware.bin`.",
     [IMAGE_ZIP] = "Unpack it and upload the application inside. " WHICH_FILE,
     [IMAGE_ELF] = "Upload the .bin that was made from it. " WHICH_FILE,
-    [IMAGE_HEX] = "ESP devices take binary images. " WHICH_FILE,
+    [IMAGE_HEX] = "Devices take binary images over the air. " WHICH_FILE,
     [IMAGE_UF2] = "UF2 is for drag and drop over USB. " WHICH_FILE,
     [IMAGE_HTML] = "The download gave an error or login page instead of the file: fetch it again "
                    "and look at it before the upload.",
-    [IMAGE_JSON] = "This looks like a manifest or an error answer. " WHICH_FILE,
-    [IMAGE_CSV] = "This looks like the definition of a partition table. " WHICH_FILE,
+    [IMAGE_JSON] = "It looks like a manifest or an error answer. " WHICH_FILE,
+    [IMAGE_CSV] = "It looks like the definition of a partition table. " WHICH_FILE,
     [IMAGE_TEXT] = "Upload the compiled image, not its source or a log. " WHICH_FILE,
 };
 
