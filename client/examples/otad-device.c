@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "otad_client.h"
@@ -26,7 +25,8 @@ struct device {
     char host[OTAC_POSIX_HOST_MAX + 1];
     char mac[OTAC_POSIX_MAC_TEXT];
     char version[OTAC_VERSION_MAX + 1];
-    const char *chip, *state, *server;
+    char chip[16];
+    const char *state, *server;
     uint32_t interval_s, timeout_s;
     bool once, failure_shown;
     struct otac_screen screen;
@@ -223,12 +223,17 @@ static bool parse_number(const char *text, uint32_t min, uint32_t max, uint32_t 
     return true;
 }
 
+/* Sends the chip as the server writes it, and the header family that its updaters send. */
 static bool parse_chip(struct device *d, const char *text)
 {
-    d->chip = text;
-    if (strcasecmp(text, "ESP8266") == 0)
+    size_t n = strlen(text);
+    if (n >= sizeof d->chip)
+        return false;
+    for (size_t i = 0; i <= n; i++)
+        d->chip[i] = (char)toupper((unsigned char)text[i]);
+    if (strcmp(d->chip, "ESP8266") == 0)
         d->config.family = "ESP8266";
-    else if (strncasecmp(text, "ESP32", 5) == 0)
+    else if (strncmp(d->chip, "ESP32", 5) == 0)
         d->config.family = "ESP32";
     else
         return false;
@@ -338,7 +343,8 @@ static void catch_signals(void)
 int main(int argc, char **argv)
 {
     static struct device d = {.chip = "ESP8266", .interval_s = 60, .timeout_s = 15};
-    d.config.family = d.chip;
+    d.config.family = "ESP8266";
+    d.config.chip = d.chip;
     d.config.host = d.host;
     d.config.mac = d.mac;
     d.config.version = d.version;

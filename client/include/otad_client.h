@@ -180,6 +180,7 @@ struct otac_config {
     const char *mac;     /* e.g. "5C:CF:7F:A1:B2:C3" */
     const char *version; /* what runs now, up to OTAC_VERSION_MAX bytes; "0" when there is none */
     const char *family;  /* "ESP8266" or "ESP32": device headers x-<family>-… are sent; or NULL */
+    const char *chip;    /* the exact chip, e.g. "ESP32-C3"; or NULL */
     const char *key;     /* sent as `Authorization: Bearer`; or NULL */
     uint32_t slot_size;  /* announced as free space, bytes; 0: not announced */
     /** The message of a report about a failure: otac_err_text, otac_err_word, your own, or NULL to

@@ -32,7 +32,7 @@ static bool is_visible(const char *text, size_t max)
 /* Also fit to stand in a path. */
 static bool is_word(const char *text, size_t max)
 {
-    return is_visible(text, max) && strpbrk(text, "/?#%\"<>\\^`{|}") == NULL;
+    return is_visible(text, max) && strpbrk(text, "/?#&%\"<>\\^`{|}") == NULL;
 }
 
 static bool is_version(const char *text)
@@ -45,11 +45,13 @@ static bool is_version(const char *text)
 
 static bool is_config_sound(const struct otac_config *config)
 {
-    const size_t host_max = 255, product_max = 63, mac_max = 32, family_max = 16, key_max = 255;
+    const size_t host_max = 255, product_max = 63, mac_max = 32, family_max = 16, chip_max = 16,
+                 key_max = 255;
     return is_word(config->host, host_max) && config->port != 0 &&
            is_word(config->product, product_max) && is_word(config->mac, mac_max) &&
            is_version(config->version) &&
            (config->family == NULL || is_word(config->family, family_max)) &&
+           (config->chip == NULL || is_word(config->chip, chip_max)) &&
            (config->key == NULL || is_visible(config->key, key_max));
 }
 

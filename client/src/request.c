@@ -5,26 +5,27 @@
 
 #include "internal.h"
 
-/* ---- what is sent: '$' and a letter stand for what put_value() puts there ---------------------
- */
+/* ---- what is sent -------------------------------------------------------------------------- */
 
+/* In these texts '$' and a letter stand for what put_value() writes there. */
 #define CRLF "\r\n"
-#define COMMON_HEADERS                                                                             \
-    " HTTP/1.1" CRLF "Host: $h" CRLF "User-Agent: " OTAC_USER_AGENT CRLF "Connection: close" CRLF
 
-/* After these come the lines that not every device sends:
+/* After the common headers come the lines that not every device sends:
  * x-ESP8266-STA-MAC: 5C:CF:7F:A1:B2:C3
  * x-ESP8266-mode: sketch
  * x-ESP8266-free-space: 1044464
  * If-None-Match: "<SHA-256 of the image that runs, 64 hex digits>" */
-static const char check_in_request[] = "GET /fw/$p/latest?mac=$m&version=$v" COMMON_HEADERS;
+static const char check_in_target[] = "GET /fw/$p/latest?mac=$m&version=$v";
+static const char chip_field[] = "&chip=$y";
+static const char common_headers[] =
+    " HTTP/1.1" CRLF "Host: $h" CRLF "User-Agent: " OTAC_USER_AGENT CRLF "Connection: close" CRLF;
 static const char key_line[] = "Authorization: Bearer $k" CRLF;
 /* By the prefix the server knows the chip family. */
 static const char family_lines[] = "x-$f-STA-MAC: $m" CRLF "x-$f-mode: sketch" CRLF;
 static const char space_line[] = "x-$f-free-space: $s" CRLF;
 static const char content_line[] = "If-None-Match: \"$x\"" CRLF;
 
-static const char report_request[] = "POST /fw/$p/$m/report" COMMON_HEADERS;
+static const char report_target[] = "POST /fw/$p/$m/report";
 static const char form_lines[] =
     "Content-Type: application/x-www-form-urlencoded" CRLF "Content-Length: $n" CRLF;
 /* result=failed&code=-245&message=what%20happened&version=1.1.0&build=9007199254740993 */
@@ -140,6 +141,9 @@ static void put_value(struct otac_out *o, char letter)
     case 'v':
         put_escaped(o, c->config->version);
         break;
+    case 'y':
+        put_text(o, c->config->chip);
+        break;
     case 'k':
         put_text(o, c->config->key);
         break;
@@ -184,7 +188,9 @@ static void put_if(struct otac_out *o, bool wanted, const char *text)
 void otac_write_check_in(struct otac_out *o)
 {
     const struct otac_config *config = o->c->config;
-    put_if(o, true, check_in_request);
+    put_if(o, true, check_in_target);
+    put_if(o, config->chip != NULL, chip_field);
+    put_if(o, true, common_headers);
     put_if(o, config->key != NULL, key_line);
     put_if(o, config->family != NULL, family_lines);
     put_if(o, config->family != NULL && config->slot_size != 0, space_line);
@@ -207,7 +213,8 @@ void otac_write_report(struct otac_out *o)
     struct otac_out form = {o->c, 0, 0, 0, OTAC_OK, true};
     put_form(&form);
     o->body_n = form.total;
-    put_if(o, true, report_request);
+    put_if(o, true, report_target);
+    put_if(o, true, common_headers);
     put_if(o, o->c->config->key != NULL, key_line);
     put_if(o, true, form_lines);
     put_if(o, true, CRLF);

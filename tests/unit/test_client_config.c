@@ -102,6 +102,8 @@ static const struct config_row config_rows[] = {
     {"long version", {.host = "h", .port = 1, .product = "p", .mac = "m", .version = X64 "y"}, OTAC_E_CONFIG},
     {"family", {GOOD, .family = "ESP32"}, OTAC_OK},
     {"bad family", {GOOD, .family = "ESP 32"}, OTAC_E_CONFIG},
+    {"chip", {GOOD, .chip = "ESP32-C3"}, OTAC_OK},
+    {"chip with more", {GOOD, .chip = "ESP32&x=1"}, OTAC_E_CONFIG},
     {"key", {GOOD, .key = "aB+/=?"}, OTAC_OK},
     {"empty key", {GOOD, .key = ""}, OTAC_E_CONFIG},
     {"key with a newline", {GOOD, .key = "a\nb"}, OTAC_E_CONFIG},

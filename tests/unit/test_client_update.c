@@ -61,15 +61,17 @@ START_TEST(factory_fresh_device_announces_no_content)
     w.config.family = NULL;
     w.config.host = "fe80::1";
     w.config.key = "k3y";
+    w.config.chip = "ESP32-C3";
     w.config.version = "0 beta/\xc3\xa9+&";
     client_world_start(&w);
     ck_assert_ptr_null(otac_active(&w.client));
     client_world_script_offer(&w);
     ck_assert_int_eq(otac_update(&w.client), OTAC_UPDATED);
-    ck_assert_str_eq(w.port.sent[0],
-                     "GET /fw/lamp/latest?mac=5C:CF:7F:A1:B2:C3&version=0%20beta%2F%C3%A9%2B%26 "
-                     "HTTP/1.1\r\nHost: [fe80::1]:8070\r\nUser-Agent: otad-client/1\r\n"
-                     "Connection: close\r\nAuthorization: Bearer k3y\r\n\r\n");
+    ck_assert_str_eq(
+        w.port.sent[0],
+        "GET /fw/lamp/latest?mac=5C:CF:7F:A1:B2:C3&version=0%20beta%2F%C3%A9%2B%26&chip=ESP32-C3 "
+        "HTTP/1.1\r\nHost: [fe80::1]:8070\r\nUser-Agent: otad-client/1\r\n"
+        "Connection: close\r\nAuthorization: Bearer k3y\r\n\r\n");
     ck_assert(client_world_boots_new(&w, "first image"));
     ck_assert_uint_eq(w.client.record.active, 0);
 }
