@@ -136,7 +136,11 @@ static bool plan_fat(struct inspection *in)
         return false;
     in->info->kind = IMAGE_FAT;
     in->info->fs.block_bytes = sector;
-    return true;
+    in->info->fs.block_count = le16(p + 19) != 0 ? le16(p + 19) : le32(p + 32);
+    uint64_t want = at + (uint64_t)sector * in->info->fs.block_count;
+    if (want > in->total)
+        note_truncated(in->info, "length of the filesystem", want, in->total);
+    return true; /* wear levelling keeps sectors of its own behind the volume */
 }
 
 bool filesystem_plan(struct inspection *in)

@@ -2,11 +2,7 @@
  * Owns the applications that tests and the demo are made of. */
 #include "support/imgbuild.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "base/digest.h"
 
 /* Load addresses that the linker scripts of the chips use; DROM comes first in the file. */
 struct chip {
@@ -37,106 +33,6 @@ static const struct chip chips[] = {
 #define EBOOT_BYTES 4096u
 #define CRC_OFFSET 4112u
 
-static void fail(const char *what)
-{
-    (void)fprintf(stderr, "imgbuild: %s\n", what);
-    abort();
-}
-
-void img_free(struct img *img)
-{
-    free(img->data);
-    *img = (struct img){0};
-}
-
-void img_put(struct img *img, const void *data, size_t n)
-{
-    if (img->cap - img->n < n) {
-        size_t cap = (img->n + n) * 2;
-        uint8_t *grown = realloc(img->data, cap);
-        if (grown == NULL)
-            fail("out of memory");
-        img->data = grown;
-        img->cap = cap;
-    }
-    if (n > 0)
-        memcpy(img->data + img->n, data, n);
-    img->n += n;
-}
-
-void img_fill(struct img *img, uint8_t value, size_t n)
-{
-    uint8_t block[256];
-    memset(block, value, sizeof block);
-    for (size_t take; n > 0; n -= take) {
-        take = n < sizeof block ? n : sizeof block;
-        img_put(img, block, take);
-    }
-}
-
-void img_set_u32(struct img *img, size_t offset, uint32_t value)
-{
-    if (offset > img->n || img->n - offset < 4)
-        fail("word outside the image");
-    for (unsigned i = 0; i < 4; i++)
-        img->data[offset + i] = (uint8_t)(value >> 8 * i);
-}
-
-void img_put_u32(struct img *img, uint32_t value)
-{
-    img_fill(img, 0, 4);
-    img_set_u32(img, img->n - 4, value);
-}
-
-/** splitmix64 (Steele, Lea, Flood 2014). */
-static uint64_t next_random(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
-}
-
-void img_put_filler(struct img *img, uint64_t *state, size_t n, bool compressible)
-{
-    while (n > 0) {
-        uint64_t word = next_random(state);
-        if (compressible)
-            word &= UINT64_C(0x0f0f0f0f0f0f0f0f);
-        uint8_t block[8];
-        for (unsigned i = 0; i < 8; i++)
-            block[i] = (uint8_t)(word >> 8 * i);
-        size_t take = n < sizeof block ? n : sizeof block;
-        img_put(img, block, take);
-        n -= take;
-    }
-}
-
-static void put_word(struct img *img, const char *text)
-{
-    img_put(img, text, strlen(text) + 1);
-}
-
-static void put_pair(struct img *img, const char *key, const char *value)
-{
-    put_word(img, key);
-    put_word(img, value);
-}
-
-void img_put_blynk(struct img *img, const char *mcu, const char *fw_type, const char *dev)
-{
-    put_word(img, "blnkinf");
-    put_pair(img, "mcu", mcu);
-    if (fw_type != NULL)
-        put_pair(img, "fw-type", fw_type);
-    put_pair(img, "build", "Mar  9 2024 22:25:48");
-    put_pair(img, "blynk", "1.3.2");
-    put_pair(img, "h-beat", "45");
-    put_pair(img, "buff-in", "1024");
-    put_pair(img, "dev", dev);
-    img_fill(img, 0, 1);
-}
-
 /** What stands at the start of the first segment, behind the words of the format. */
 static void put_content(const struct img_spec *spec, struct img *out)
 {
@@ -145,47 +41,6 @@ static void put_content(const struct img_spec *spec, struct img *out)
     if (spec->extra_n > 0)
         img_put(out, spec->extra, spec->extra_n);
     img_fill(out, 0, (4 - out->n % 4) % 4);
-}
-
-static uint8_t xor_of(const uint8_t *p, size_t n)
-{
-    uint8_t sum = 0;
-    while (n-- > 0)
-        sum ^= *p++;
-    return sum;
-}
-
-/** Writes segment header and data, and adds the data to the checksum. */
-static void put_segment(struct img *img, uint32_t load, const struct img *data, uint8_t *sum)
-{
-    img_put_u32(img, load);
-    img_put_u32(img, (uint32_t)data->n);
-    img_put(img, data->data, data->n);
-    *sum ^= xor_of(data->data, data->n);
-}
-
-static void put_filler_segment(struct img *img, uint32_t load, size_t n, uint64_t *state,
-                               uint8_t *sum)
-{
-    struct img data = {0};
-    img_put_filler(&data, state, n, false);
-    put_segment(img, load, &data, sum);
-    img_free(&data);
-}
-
-/** Zeros so that the checksum is the last byte of a 16-byte line, counted from `start`. */
-static void put_checksum(struct img *img, size_t start, uint8_t sum)
-{
-    img_fill(img, 0, 15 - (img->n - start) % 16);
-    img_put(img, &sum, 1);
-}
-
-static void put_header(struct img *img, unsigned segments, uint8_t mode, uint8_t size_freq,
-                       uint32_t entry)
-{
-    const uint8_t head[4] = {0xe9, (uint8_t)segments, mode, size_freq};
-    img_put(img, head, sizeof head);
-    img_put_u32(img, entry);
 }
 
 /* ---- ESP8266 ---- */
@@ -210,11 +65,12 @@ static uint8_t esp8266_size_freq(const struct img_spec *spec)
 static void put_eboot(const struct img_spec *spec, uint64_t *state, struct img *out)
 {
     uint8_t sum = 0xef;
-    put_header(out, spec->old_core ? 1 : 2, spec->flash_mode, esp8266_size_freq(spec), 0x4010f29c);
-    put_filler_segment(out, 0x4010f000, 2048, state, &sum);
+    img_put_header(out, spec->old_core ? 1 : 2, spec->flash_mode, esp8266_size_freq(spec),
+                   0x4010f29c);
+    img_put_filler_segment(out, 0x4010f000, 2048, state, &sum);
     if (!spec->old_core)
-        put_filler_segment(out, 0x4010f800, 320, state, &sum);
-    put_checksum(out, 0, sum);
+        img_put_filler_segment(out, 0x4010f800, 320, state, &sum);
+    img_put_checksum(out, 0, sum);
     img_fill(out, 0xaa, EBOOT_BYTES - out->n);
 }
 
@@ -246,23 +102,16 @@ static void build_esp8266(const struct img_spec *spec, struct img *out)
     size_t want = (spec->size_bytes + 15) / 16 * 16;
     if (want > fixed + irom.n)
         img_put_filler(&irom, &state, (want - fixed - irom.n) / 4 * 4, spec->compressible);
-    put_header(out, others + 1, spec->flash_mode, esp8266_size_freq(spec), 0x401000bc);
-    put_segment(out, 0x40201010, &irom, &sum);
+    img_put_header(out, others + 1, spec->flash_mode, esp8266_size_freq(spec), 0x401000bc);
+    img_put_segment(out, 0x40201010, &irom, &sum);
     for (unsigned i = 0; i < others; i++)
-        put_filler_segment(out, loads[i], SMALL_SEGMENT, &state, &sum);
-    put_checksum(out, EBOOT_BYTES, sum);
+        img_put_filler_segment(out, loads[i], SMALL_SEGMENT, &state, &sum);
+    img_put_checksum(out, EBOOT_BYTES, sum);
     img_free(&irom);
     seal_esp8266(spec, out);
 }
 
 /* ---- ESP32 family ---- */
-
-static void put_field(struct img *img, const char *text, size_t n)
-{
-    size_t used = strlen(text) < n ? strlen(text) : n;
-    img_put(img, text, used);
-    img_fill(img, 0, n - used);
-}
 
 static void put_desc(const struct img_spec *spec, uint64_t *state, struct img *out)
 {
@@ -274,32 +123,20 @@ static void put_desc(const struct img_spec *spec, uint64_t *state, struct img *o
     img_put_u32(out, 0xabcd5432);
     img_put_u32(out, 0); /* secure_version */
     img_fill(out, 0, 8);
-    put_field(out, library ? "esp-idf: v4.4.4 e8bdaf9198" : version, 32);
-    put_field(out, library ? "arduino-lib-builder" : project, 32);
-    put_field(out, "22:25:48", 16);
-    put_field(out, "Mar  9 2024", 16);
-    put_field(out, library ? "v4.4.4" : "v5.3.1", 32);
+    img_put_field(out, library ? "esp-idf: v4.4.4 e8bdaf9198" : version, 32);
+    img_put_field(out, library ? "arduino-lib-builder" : project, 32);
+    img_put_field(out, "22:25:48", 16);
+    img_put_field(out, "Mar  9 2024", 16);
+    img_put_field(out, library ? "v4.4.4" : "v5.3.1", 32);
     img_put_filler(out, state, 32, false); /* SHA-256 of the ELF */
     img_fill(out, 0, 256 - 176);
 }
 
-static void put_long_header(const struct img_spec *spec, const struct chip *chip, struct img *out)
+static void put_family_header(const struct img_spec *spec, const struct chip *chip, struct img *out)
 {
     uint8_t size = spec->flash_size != 0 ? spec->flash_size : 2;
-    uint8_t rest[16] = {0xee};
-    rest[4] = (uint8_t)chip->id;
-    rest[9] = 0xff, rest[10] = 0xff; /* max revision: any */
-    rest[15] = !spec->no_hash;
-    put_header(out, 4, spec->flash_mode, (uint8_t)(size << 4 | 0xf), chip->iram);
-    img_put(out, rest, sizeof rest);
-}
-
-static void put_hash(struct img *img)
-{
-    uint8_t sha[32];
-    if (digest_sha256(img->data, img->n, sha) != OTAD_E_OK)
-        fail("SHA-256");
-    img_put(img, sha, sizeof sha);
+    img_put_header(out, 4, spec->flash_mode, (uint8_t)(size << 4 | 0xf), chip->iram);
+    img_put_long_header(out, chip->id, !spec->no_hash);
 }
 
 static void build_esp32(const struct img_spec *spec, const struct chip *chip, struct img *out)
@@ -317,15 +154,15 @@ static void build_esp32(const struct img_spec *spec, const struct chip *chip, st
     img_put_filler(&drom, &state, room / 3 / 4 * 4, spec->compressible);
     room -= room / 3 / 4 * 4;
     img_put_filler(&irom, &state, room, spec->compressible);
-    put_long_header(spec, chip, out);
-    put_segment(out, chip->drom + 32, &drom, &sum);
-    put_filler_segment(out, chip->dram, SMALL_SEGMENT, &state, &sum);
+    put_family_header(spec, chip, out);
+    img_put_segment(out, chip->drom + 32, &drom, &sum);
+    img_put_filler_segment(out, chip->dram, SMALL_SEGMENT, &state, &sum);
     /* mapped segments: file offset and load address agree modulo the 64 KiB page */
-    put_segment(out, chip->irom + 0x10000 + (uint32_t)((out->n + 8) % 0x10000), &irom, &sum);
-    put_filler_segment(out, chip->iram, SMALL_SEGMENT, &state, &sum);
-    put_checksum(out, 0, sum);
+    img_put_segment(out, chip->irom + 0x10000 + (uint32_t)((out->n + 8) % 0x10000), &irom, &sum);
+    img_put_filler_segment(out, chip->iram, SMALL_SEGMENT, &state, &sum);
+    img_put_checksum(out, 0, sum);
     if (!spec->no_hash)
-        put_hash(out);
+        img_put_sha256(out, 0);
     img_free(&drom);
     img_free(&irom);
 }
@@ -336,6 +173,17 @@ static const struct chip *find_chip(const char *name)
         if (strcmp(name, chips[i].name) == 0)
             return &chips[i];
     return NULL;
+}
+
+bool img_chip_ram(const char *name, unsigned *id, uint32_t *dram, uint32_t *iram)
+{
+    const struct chip *chip = find_chip(name);
+    if (chip == NULL)
+        return false;
+    *id = chip->id;
+    *dram = chip->dram;
+    *iram = chip->iram;
+    return true;
 }
 
 bool img_build_app(const struct img_spec *spec, struct img *out)
@@ -372,7 +220,7 @@ static uint8_t sum_segments(const struct img *img, size_t start, size_t header, 
     for (unsigned i = 0; i < img->data[start + 1]; i++) {
         size_t n = (size_t)img->data[at + 4] | (size_t)img->data[at + 5] << 8 |
                    (size_t)img->data[at + 6] << 16;
-        sum ^= xor_of(img->data + at + 8, n);
+        sum ^= img_xor(img->data + at + 8, n);
         at += 8 + n;
     }
     *end = start + (at - start) / 16 * 16 + 15;
@@ -398,7 +246,7 @@ void img_reseal(const struct img_spec *spec, struct img *img)
     img->data[at] = sum;
     img->n = at + 1;
     if (!spec->no_hash)
-        put_hash(img);
+        img_put_sha256(img, 0);
 }
 
 const char *const *img_chips(void)

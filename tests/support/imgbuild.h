@@ -59,7 +59,80 @@ size_t img_min_bytes(const struct img_spec *spec);
 /** "blnkinf" tag with mcu, fw-type, build, blynk, h-beat, buff-in and dev. */
 void img_put_blynk(struct img *img, const char *mcu, const char *fw_type, const char *dev);
 
+/* ---- files that are no application ---- */
+
+/** A boot loader of an ESP32-family chip: segments in RAM only.
+ *  @param described  with the descriptor that ESP-IDF 5.2 and later put first */
+void img_build_bootloader(const char *chip, uint64_t seed, bool described, struct img *out);
+
+/** The partition table of the default layout: nvs, otadata, app0, app1, spiffs; 3072 bytes. */
+void img_build_table(bool with_md5, struct img *out);
+
+/** boot_app0.bin: 8192 bytes. */
+void img_build_otadata(struct img *out);
+
+/** Boot loader, table, OTA data and application at their places in flash. */
+void img_build_merged(const struct img_spec *spec, struct img *out);
+
+/** ESP8266 oddities: eboot alone, an image without eboot, version 2 (0xEA), RTOS SDK. */
+void img_build_eboot(uint64_t seed, struct img *out);
+void img_build_esp8266_v1(uint64_t seed, struct img *out);
+void img_build_esp8266_v2(uint64_t seed, struct img *out);
+void img_build_esp8266_rtos(uint64_t seed, struct img *out);
+
+/** An empty LittleFS. @param first  block that holds the superblock, 0 or 1; the other is erased */
+void img_build_littlefs(uint32_t block_bytes, uint32_t blocks, unsigned first, struct img *out);
+
+/** An empty SPIFFS. @param with_length  as ESP-IDF writes it; else as the ESP8266 core does */
+void img_build_spiffs(uint32_t page, uint32_t block_bytes, uint32_t blocks, bool with_length,
+                      struct img *out);
+
+/** A FAT volume, at 4096 when levelled, as wear levelling shifts it. */
+void img_build_fat(bool levelled, struct img *out);
+
+/** gzip of an image, one member. */
+void img_gzip(const struct img *in, struct img *out);
+
+/* ---- what tools append (the signatures are filler: their keys are not what is tested) ---- */
+
+void img_sign_arduino_esp8266(struct img *img, uint32_t bytes);
+void img_sign_arduino_esp32(struct img *img);
+void img_sign_secure_boot_v1(struct img *img);
+/** @param version  2 (RSA) or 3 (ECDSA) */
+void img_sign_secure_boot_v2(struct img *img, uint8_t version);
+
+/* ---- pieces ---- */
+
 /** n deterministic bytes of a seed. */
 void img_put_filler(struct img *img, uint64_t *state, size_t n, bool compressible);
+
+/** The first 8 bytes of every ESP image. */
+void img_put_header(struct img *img, unsigned segments, uint8_t mode, uint8_t size_freq,
+                    uint32_t entry);
+
+/** The 16 bytes that ESP32-family headers have more. */
+void img_put_long_header(struct img *img, unsigned chip_id, bool hash);
+
+/** Header and data of a segment; adds the data to the checksum. */
+void img_put_segment(struct img *img, uint32_t load, const struct img *data, uint8_t *sum);
+void img_put_filler_segment(struct img *img, uint32_t load, size_t n, uint64_t *state,
+                            uint8_t *sum);
+
+/** Zeros so that the checksum is the last byte of a 16-byte line, counted from `start`. */
+void img_put_checksum(struct img *img, size_t start, uint8_t sum);
+
+/** SHA-256 of everything from `start`. */
+void img_put_sha256(struct img *img, size_t start);
+
+/** Text cut or filled with zeros to n bytes. */
+void img_put_field(struct img *img, const char *text, size_t n);
+
+uint8_t img_xor(const uint8_t *p, size_t n);
+
+/** Header id and RAM addresses of a chip; false for a name it doesn't know. */
+bool img_chip_ram(const char *chip, unsigned *id, uint32_t *dram, uint32_t *iram);
+
+/** Ends the program: a test can't go on without its image. */
+void img_fail(const char *what) __attribute__((noreturn));
 
 #endif
