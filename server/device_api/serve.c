@@ -144,5 +144,6 @@ enum otad_err serve_image(struct http_req *req, const struct ask *a, struct otad
     s->otad = a->otad;
     s->ask = *a;
     http_req_set_state(req, s, free);
-    return wait_for_image(req, s, ei);
+    struct blob *blob = blob_get_cached(a->otad->blobs, a->row.image);
+    return blob != NULL ? send(req, s, blob) : wait_for_image(req, s, ei);
 }

@@ -270,20 +270,35 @@ static enum otad_err wait_for(struct blob_cache *cache, struct blob *b, int64_t 
     return OTAD_PENDING;
 }
 
+/* Under the lock. */
+static struct blob *share(struct blob_cache *cache, struct blob *b)
+{
+    if (b == NULL || b->state != BLOB_READY)
+        return NULL;
+    b->shares++;
+    list_remove(b);
+    list_to_front(cache, b);
+    return b;
+}
+
+struct blob *blob_get_cached(struct blob_cache *cache, int64_t image)
+{
+    (void)pthread_mutex_lock(&cache->lock);
+    struct blob *b = share(cache, find(cache, image));
+    (void)pthread_mutex_unlock(&cache->lock);
+    return b;
+}
+
 enum otad_err blob_get(struct blob_cache *cache, int64_t image, struct blob **out, blob_ready ready,
                        void *arg)
 {
     (void)pthread_mutex_lock(&cache->lock);
-    struct blob *b = find(cache, image);
+    struct blob *b = find(cache, image), *ready_now = share(cache, b);
     enum otad_err err = OTAD_E_OK;
-    if (b != NULL && b->state == BLOB_READY) {
-        b->shares++;
-        list_remove(b);
-        list_to_front(cache, b);
-        *out = b;
-    } else {
+    if (ready_now != NULL)
+        *out = ready_now;
+    else
         err = wait_for(cache, b, image, ready, arg);
-    }
     (void)pthread_mutex_unlock(&cache->lock);
     return err;
 }

@@ -32,6 +32,9 @@ void blob_cache_free(struct blob_cache **cache);
 enum otad_err blob_get(struct blob_cache *cache, int64_t image, struct blob **out, blob_ready ready,
                        void *arg) OTAD_MUSTCHECK;
 
+/** A share of an image that is in memory already, or NULL: never waits, never loads. */
+struct blob *blob_get_cached(struct blob_cache *cache, int64_t image);
+
 /** The bytes; valid while the share is held. */
 const void *blob_data(const struct blob *blob);
 size_t blob_bytes(const struct blob *blob);

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT
+ * Owns /products/{product}/devices. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin_api/admin_api.h"
+#include "admin_api/change.h"
+#include "admin_api/list.h"
+#include "admin_api/shapes.h"
+#include "base/json.h"
+#include "base/mac.h"
+#include "http/reply.h"
+
+static enum otad_err read_mac(const char *text, uint64_t *out, struct otad_errinfo *ei)
+{
+    if (mac_parse(text, out))
+        return OTAD_E_OK;
+    (void)otad_fail(ei, OTAD_E_NOENT, "'%.40s' is no MAC address", text);
+    return otad_hint(ei, "12 hex digits, with or without ':' or '-': 30:AE:A4:84:36:F0");
+}
+
+/* ---- list --------------------------------------------------------------------------------- */
+
+struct listing {
+    struct list list;
+    struct db *db;
+    struct product product;
+    struct otad_errinfo *ei;
+};
+
+static enum otad_err add(void *arg, const struct device *d)
+{
+    struct listing *l = arg;
+    if (!list_has_room(&l->list))
+        return OTAD_E_OK;
+    (void)snprintf(l->list.next, sizeof l->list.next, "%" PRId64 ".%" PRId64, d->last.at_s, d->id);
+    return list_add(&l->list, shape_device(l->db, l->product.slug, d, l->ei));
+}
+
+/* The cursor: "last_seen.id" of the last row shown. */
+static enum otad_err read_cursor(const struct list *list, struct device_filter *f,
+                                 struct otad_errinfo *ei)
+{
+    f->before_s = f->before_id = INT64_MAX;
+    if (list->cursor == NULL)
+        return OTAD_E_OK;
+    char *end;
+    f->before_s = strtoll(list->cursor, &end, 10);
+    if (*end == '.')
+        f->before_id = strtoll(end + 1, &end, 10);
+    if (list->cursor[0] == '\0' || *end != '\0')
+        return otad_fail(ei, OTAD_E_INVALID,
+                         "'cursor' must be what an earlier answer gave as 'next'");
+    return OTAD_E_OK;
+}
+
+/* Part of a MAC in any spelling becomes uppercase hex digits without separators. */
+static enum otad_err read_q(const char *text, char out[13], struct otad_errinfo *ei)
+{
+    size_t n = 0;
+    for (; *text != '\0'; text++) {
+        if (*text == ':' || *text == '-')
+            continue;
+        if (!isxdigit((unsigned char)*text) || n == 12)
+            return otad_fail(ei, OTAD_E_INVALID, "'q' must be a MAC address or a part of one");
+        out[n++] = (char)toupper((unsigned char)*text);
+    }
+    out[n] = '\0';
+    return OTAD_E_OK;
+}
+
+static enum otad_err list(struct http_req *req, struct otad_errinfo *ei)
+{
+    static const char *const known[] = {"version", "q", NULL};
+    struct listing l = {.ei = ei};
+    struct device_filter f = {.version = http_req_query(req, "version")};
+    char q[13];
+    enum otad_err err = list_begin(req, known, &l.list, ei);
+    if (err == OTAD_E_OK)
+        err = read_cursor(&l.list, &f, ei);
+    if (err == OTAD_E_OK && http_req_query(req, "q") != NULL) {
+        err = read_q(http_req_query(req, "q"), q, ei);
+        f.q = q;
+    }
+    if (err == OTAD_E_OK)
+        err = otad_reader(http_req_app(req), &l.db, ei);
+    if (err == OTAD_E_OK)
+        err = product_find(l.db, http_req_param(req, "product"), &l.product, ei);
+    f.product = l.product.id;
+    f.limit = l.list.limit + 1;
+    if (err == OTAD_E_OK)
+        err = device_list(l.db, &f, add, &l, ei);
+    return list_send(req, &l.list, err);
+}
+
+enum otad_err admin_devices_list(struct http_req *req, struct otad_errinfo *ei)
+{
+    return fresh_read(req, list, ei);
+}
+
+/* ---- one device --------------------------------------------------------------------------- */
+
+static enum otad_err read(struct http_req *req, struct otad_errinfo *ei)
+{
+    struct db *db;
+    struct product p;
+    struct device d;
+    uint64_t mac;
+    enum otad_err err = read_mac(http_req_param(req, "mac"), &mac, ei);
+    if (err == OTAD_E_OK)
+        err = otad_reader(http_req_app(req), &db, ei);
+    if (err == OTAD_E_OK)
+        err = product_find(db, http_req_param(req, "product"), &p, ei);
+    if (err == OTAD_E_OK)
+        err = device_find(db, p.id, mac, &d, ei);
+    return err == OTAD_E_OK ? http_reply_json(req, 200, shape_device(db, p.slug, &d, ei)) : err;
+}
+
+enum otad_err admin_device_read(struct http_req *req, struct otad_errinfo *ei)
+{
+    return fresh_read(req, read, ei);
+}
+
+static enum otad_err find(struct change *c, struct db *db, struct device *d,
+                          struct otad_errinfo *ei)
+{
+    uint64_t mac;
+    enum otad_err err = read_mac(c->name, &mac, ei);
+    return err == OTAD_E_OK ? device_find(db, c->product.id, mac, d, ei) : err;
+}
+
+/* "pin": a build's id, or null to follow the channel again. */
+static enum otad_err set_pin(struct change *c, struct db *db, struct device *d,
+                             struct otad_errinfo *ei)
+{
+    const char *text;
+    int64_t id;
+    struct build b;
+    if (json_object_get(c->body, "pin") == NULL)
+        return OTAD_E_OK;
+    enum otad_err err = json_get_str(c->body, "pin", 32, false, &text, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    d->pin = 0;
+    if (text == NULL)
+        return OTAD_E_OK;
+    if (!build_id_parse(text, &id))
+        return otad_fail(ei, OTAD_E_INVALID, "'pin' must be a build's id in quotes, or null");
+    err = build_find(db, c->product.id, id, &b, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    if (b.kind != BUILD_APP || b.withdrawn_at_s != 0)
+        return otad_fail(ei, OTAD_E_CONFLICT, "Build %s %s", b.version,
+                         b.kind != BUILD_APP ? "is no application: only those can be pinned"
+                                             : "was withdrawn");
+    d->pin = b.seq;
+    return OTAD_E_OK;
+}
+
+/* "channel": a name, or "" for the product's default. */
+static enum otad_err set_channel(struct change *c, struct db *db, struct device *d,
+                                 struct otad_errinfo *ei)
+{
+    const char *name;
+    struct channel channel;
+    enum otad_err err = json_get_str(c->body, "channel", 256, false, &name, ei);
+    if (err != OTAD_E_OK || name == NULL)
+        return err;
+    if (name[0] != '\0')
+        err = channel_find(db, c->product.id, name, &channel, ei);
+    if (err == OTAD_E_OK)
+        (void)snprintf(d->channel, sizeof d->channel, "%s", name);
+    return err;
+}
+
+static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo *ei)
+{
+    struct device d;
+    const char *note;
+    enum otad_err err = find(c, db, &d, ei);
+    if (err == OTAD_E_OK)
+        err = set_pin(c, db, &d, ei);
+    if (err == OTAD_E_OK)
+        err = set_channel(c, db, &d, ei);
+    if (err == OTAD_E_OK)
+        err = json_get_bool(c->body, "held", &d.held, ei);
+    if (err == OTAD_E_OK)
+        err = json_get_bool(c->body, "blocked", &d.blocked, ei);
+    if (err == OTAD_E_OK)
+        err = json_get_str(c->body, "note", OTAD_NOTES_MAX, false, &note, ei);
+    if (err == OTAD_E_OK && note != NULL)
+        (void)snprintf(d.note, sizeof d.note, "%s", note);
+    if (err == OTAD_E_OK)
+        err = device_save(db, &d, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    c->result = shape_device(db, c->product.slug, &d, ei);
+    return c->result != NULL ? OTAD_E_OK : OTAD_E_NOMEM;
+}
+
+enum otad_err admin_device_change(struct http_req *req, struct otad_errinfo *ei)
+{
+    static const char *const known[] = {"pin", "channel", "held", "blocked", "note", NULL};
+    return change_submit(req, "device.change", change, known, ei);
+}
+
+static enum otad_err forget(struct change *c, struct db *db, struct otad_errinfo *ei)
+{
+    struct device d;
+    enum otad_err err = find(c, db, &d, ei);
+    return err == OTAD_E_OK ? device_delete(db, d.id, ei) : err;
+}
+
+enum otad_err admin_device_forget(struct http_req *req, struct otad_errinfo *ei)
+{
+    static const char *const known[] = {NULL};
+    return change_submit(req, "device.forget", forget, known, ei);
+}

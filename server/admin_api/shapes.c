@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the JSON keys of the API. */
+#include "admin_api/shapes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hex.h"
+#include "base/json.h"
+#include "base/mac.h"
+#include "fleet/blob.h"
+#include "fleet/report.h"
+#include "fleet/transfer.h"
+
+/* A NULL from a nested shape must not be packed. */
+static json_t *out_of_memory(struct otad_errinfo *ei)
+{
+    (void)otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
+    return NULL;
+}
+
+static json_t *checked(json_t *shape, struct otad_errinfo *ei)
+{
+    return shape != NULL ? shape : out_of_memory(ei);
+}
+
+json_t *shape_product(struct db *db, const struct product *p, struct otad_errinfo *ei)
+{
+    (void)db;
+    return checked(json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:o}", "slug", p->slug,
+                             "name", p->name, "chip", p->chip, "disabled", p->disabled,
+                             "default_channel", p->default_channel, "max_devices",
+                             (json_int_t)p->max_devices, "devices", (json_int_t)p->device_count,
+                             "anonymous_checkins", (json_int_t)p->anonymous_checkins,
+                             "last_number", (json_int_t)p->last_number, "created_at",
+                             json_time(p->created_at_s)),
+                   ei);
+}
+
+static enum otad_err add_name(void *arg, const char *name)
+{
+    return json_array_append_new(arg, json_string(name)) == 0 ? OTAD_E_OK : OTAD_E_NOMEM;
+}
+
+static json_t *image_facts(struct db *db, int64_t image)
+{
+    char *text = NULL;
+    if (blob_facts(db, image, &text, NULL) != OTAD_E_OK)
+        return json_object();
+    json_t *facts = json_loads(text, 0, NULL);
+    free(text);
+    return facts != NULL ? facts : json_object();
+}
+
+json_t *shape_build(struct db *db, const char *slug, const struct build *b,
+                    struct otad_errinfo *ei)
+{
+    char md5[2 * OTAD_MD5_LEN + 1], sha256[2 * OTAD_SHA256_LEN + 1];
+    hex_encode(b->md5, sizeof b->md5, md5);
+    hex_encode(b->sha256, sizeof b->sha256, sha256);
+    json_t *channels = json_array();
+    if (channels == NULL || channel_of_build(db, b->seq, add_name, channels, ei) != OTAD_E_OK) {
+        json_decref(channels);
+        return NULL;
+    }
+    return checked(
+        json_pack("{s:o, s:s, s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o, s:b, s:o, s:o, s:o}",
+                  "id", json_id(b->id), "product", slug, "version", b->version, "number",
+                  (json_int_t)b->number, "kind", build_kind_name(b->kind), "chip", b->chip, "size",
+                  (json_int_t)b->size_bytes, "md5", md5, "sha256", sha256, "filename",
+                  json_text(b->filename), "channels", channels, "notes", json_text(b->notes),
+                  "forced", b->forced, "created_at", json_time(b->created_at_s), "withdrawn_at",
+                  json_time(b->withdrawn_at_s), "image", image_facts(db, b->image)),
+        ei);
+}
+
+static json_t *build_ref(struct db *db, int64_t seq)
+{
+    struct build b;
+    if (seq == 0 || build_find_seq(db, seq, &b, NULL) != OTAD_E_OK)
+        return json_null();
+    return json_pack("{s:o, s:s, s:I}", "id", json_id(b.id), "version", b.version, "number",
+                     (json_int_t)b.number);
+}
+
+json_t *shape_channel(struct db *db, const char *slug, const struct channel *c,
+                      struct otad_errinfo *ei)
+{
+    return checked(json_pack("{s:s, s:s, s:o, s:o, s:b, s:o}", "name", c->name, "product", slug,
+                             "app", build_ref(db, c->app), "fs", build_ref(db, c->fs), "paused",
+                             c->paused, "released_at", json_time(c->released_at_s)),
+                   ei);
+}
+
+static json_t *current_update(struct db *db, int64_t device)
+{
+    struct update u;
+    if (update_newest(db, device, 0, &u, NULL) != OTAD_E_OK)
+        return json_null();
+    return json_pack("{s:o, s:o, s:s, s:s, s:s}", "id", json_id(u.id), "build",
+                     json_id(u.build_id), "version", u.to_version, "state",
+                     update_state_name(u.state), "cause", u.cause);
+}
+
+/* -1 = not said. */
+static json_t *bytes_or_null(int64_t n)
+{
+    return n >= 0 ? json_integer(n) : json_null();
+}
+
+static json_t *pin_of(struct db *db, const struct device *d)
+{
+    struct build b;
+    if (d->pin == 0 || build_find_seq(db, d->pin, &b, NULL) != OTAD_E_OK)
+        return json_null();
+    return json_id(b.id);
+}
+
+json_t *shape_device(struct db *db, const char *slug, const struct device *d,
+                     struct otad_errinfo *ei)
+{
+    char mac[OTAD_MAC_TEXT];
+    mac_text(d->mac, mac);
+    return checked(
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:b, s:b, s:o, s:o, s:o, s:b, s:o,"
+                  " s:s, s:s, s:s, s:s, s:o, s:o}",
+                  "mac", mac, "product", slug, "version", d->last.version, "chip", d->last.chip,
+                  "address", d->last.address, "channel", d->channel, "pin", pin_of(db, d), "held",
+                  d->held, "blocked", d->blocked, "note", json_text(d->note), "first_seen",
+                  json_time(d->first_seen_s), "last_seen", json_time(d->last.at_s),
+                  "authenticated", d->last.authenticated, "update", current_update(db, d->id),
+                  "md5", d->last.md5, "sha256", d->last.sha256, "agent", d->last.agent, "mode",
+                  d->last.mode, "free_space", bytes_or_null(d->last.free_space), "chip_size",
+                  bytes_or_null(d->last.chip_size)),
+        ei);
+}
+
+static enum otad_err add_transfer(void *arg, const struct transfer *t)
+{
+    json_t *item = json_pack(
+        "{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o}", "id", json_id(t->id),
+        "state", transfer_state_name(t->state), "cause", t->cause, "size",
+        (json_int_t)t->size_bytes, "bytes_acked", (json_int_t)t->bytes_acked, "resumed",
+        (json_int_t)t->resumed, "bytes_per_s", (json_int_t)t->bytes_per_s, "client", t->client,
+        "address", t->address, "detail", t->detail, "started_at", json_time(t->started_at_s),
+        "ended_at", json_time(t->ended_at_s));
+    return json_array_append_new(arg, item) == 0 ? OTAD_E_OK : OTAD_E_NOMEM;
+}
+
+static enum otad_err add_report(void *arg, const struct report *r)
+{
+    json_t *item = json_pack(
+        "{s:s, s:o, s:o, s:s, s:s, s:o, s:o, s:b, s:s}", "result", r->result, "code",
+        r->has_code ? json_integer(r->code) : json_null(), "message", json_text(r->message),
+        "meaning", "", "version", r->version, "build",
+        r->has_build ? json_id(r->build) : json_null(), "at", json_time(r->at_s), "authenticated",
+        r->authenticated, "address", r->address);
+    return json_array_append_new(arg, item) == 0 ? OTAD_E_OK : OTAD_E_NOMEM;
+}
+
+json_t *shape_update(struct db *db, const char *slug, const struct update *u,
+                     struct otad_errinfo *ei)
+{
+    char mac[OTAD_MAC_TEXT];
+    mac_text(u->mac, mac);
+    json_t *transfers = json_array(), *reports = json_array();
+    if (transfers == NULL || reports == NULL ||
+        transfer_list(db, u->id, add_transfer, transfers, ei) != OTAD_E_OK ||
+        report_list(db, u->id, add_report, reports, ei) != OTAD_E_OK) {
+        json_decref(transfers);
+        json_decref(reports);
+        return NULL;
+    }
+    return checked(
+        json_pack("{s:o, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o}", "id",
+                  json_id(u->id), "product", slug, "mac", mac, "build", json_id(u->build_id),
+                  "from_version", u->from_version, "to_version", u->to_version, "state",
+                  update_state_name(u->state), "cause", u->cause, "detail", u->detail, "attempts",
+                  (json_int_t)u->attempts, "created_at", json_time(u->created_at_s), "updated_at",
+                  json_time(u->updated_at_s), "transfers", transfers, "reports", reports),
+        ei);
+}
+
+json_t *shape_key(const struct key *k)
+{
+    return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o}", "name", k->name, "role",
+                     key_role_name(k->role), "product",
+                     k->product != 0 ? json_string(k->product_slug) : json_null(), "hint", k->hint,
+                     "created_at", json_time(k->created_at_s), "revoked_at",
+                     json_time(k->revoked_at_s));
+}
+
+json_t *shape_audit(const struct audit *a)
+{
+    json_t *detail = json_loads(a->detail, 0, NULL);
+    return json_pack("{s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o}", "id", json_id(a->id), "at",
+                     json_time(a->at_s), "who", a->who, "address", a->address, "action", a->action,
+                     "product", a->product, "object", json_text(a->object), "detail",
+                     detail != NULL ? detail : json_text(a->detail));
+}

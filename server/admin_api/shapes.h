@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * JSON of each resource: one function a shape, the only place where its keys stand. */
+#ifndef OTAD_ADMIN_API_SHAPES_H
+#define OTAD_ADMIN_API_SHAPES_H
+
+#include <jansson.h>
+
+#include "fleet/audit.h"
+#include "fleet/build.h"
+#include "fleet/channel.h"
+#include "fleet/device.h"
+#include "fleet/key.h"
+#include "fleet/product.h"
+#include "fleet/update.h"
+
+/** Each gives a new object, or NULL when out of memory. Those with a db read what else belongs to
+ *  the shape; a database error then gives NULL too, with ei set. */
+json_t *shape_product(struct db *db, const struct product *p, struct otad_errinfo *ei);
+json_t *shape_build(struct db *db, const char *slug, const struct build *b,
+                    struct otad_errinfo *ei);
+json_t *shape_channel(struct db *db, const char *slug, const struct channel *c,
+                      struct otad_errinfo *ei);
+json_t *shape_device(struct db *db, const char *slug, const struct device *d,
+                     struct otad_errinfo *ei);
+json_t *shape_update(struct db *db, const char *slug, const struct update *u,
+                     struct otad_errinfo *ei);
+json_t *shape_key(const struct key *k);
+json_t *shape_audit(const struct audit *a);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ * THE route table: method, path, access class, body, handler. docs/api.yaml is held against it. */
+#include "routes.h"
+
+#include "admin_api/admin_api.h"
+#include "device_api/device_api.h"
+#include "http/reply.h"
+
+#define IMAGE_METHODS (HTTP_GET | HTTP_HEAD)
+#define JSON_MAX 65536
+#define REPORT_MAX 8192
+
+static enum otad_err endpoints(struct http_req *req, struct otad_errinfo *ei);
+
+/* clang-format off */
+#define P "/api/v1/products/{product}"
+static const struct http_route rows[] = {
+    /* devices */
+    {IMAGE_METHODS, "/fw/{product}/latest",         HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_latest, NULL},
+    {IMAGE_METHODS, "/fw/{product}/latest.bin",     HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_latest, NULL},
+    {IMAGE_METHODS, "/fw/{product}/latest.version", HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_latest_version, NULL},
+    {IMAGE_METHODS, "/fw/{product}/latest.md5",     HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_latest_md5, NULL},
+    {IMAGE_METHODS, "/fw/{product}/latest.sha256",  HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_latest_sha256, NULL},
+    {IMAGE_METHODS, "/fw/{product}/{mac}.version",  HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_mac_version, NULL},
+    {IMAGE_METHODS, "/fw/{product}/{mac}.bin",      HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_mac_bin, NULL},
+    {HTTP_POST,     "/fw/{product}/{mac}/report",   HTTP_ACCESS_DEVICE, HTTP_BODY_REPORT, REPORT_MAX, device_report, NULL},
+
+    /* products */
+    {HTTP_GET,    "/api/v1/products", HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_products_list, NULL},
+    {HTTP_POST,   "/api/v1/products", HTTP_ACCESS_ADMIN,  HTTP_BODY_JSON, JSON_MAX, admin_products_create, NULL},
+    {HTTP_GET,    P,                  HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_product_read, NULL},
+    {HTTP_PATCH,  P,                  HTTP_ACCESS_ADMIN,  HTTP_BODY_JSON, JSON_MAX, admin_product_change, NULL},
+    {HTTP_DELETE, P,                  HTTP_ACCESS_ADMIN,  HTTP_BODY_NONE, 0, admin_product_delete, NULL},
+
+    /* builds */
+    {HTTP_GET,     P "/builds",                  HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_builds_list, NULL},
+    {HTTP_POST,    P "/builds",                  HTTP_ACCESS_PUBLISHER, HTTP_BODY_UPLOAD, HTTP_MAX_BODY_IMAGE, admin_upload, &admin_upload_sink},
+    {HTTP_GET,     P "/builds/{build}",          HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_build_read, NULL},
+    {HTTP_PATCH,   P "/builds/{build}",          HTTP_ACCESS_PUBLISHER, HTTP_BODY_JSON, JSON_MAX, admin_build_change, NULL},
+    {HTTP_DELETE,  P "/builds/{build}",          HTTP_ACCESS_PUBLISHER, HTTP_BODY_NONE, 0, admin_build_delete, NULL},
+    {IMAGE_METHODS, P "/builds/{build}/file",    HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_build_file, NULL},
+    {HTTP_POST,    P "/builds/{build}/withdraw", HTTP_ACCESS_PUBLISHER, HTTP_BODY_JSON, JSON_MAX, admin_build_withdraw, NULL},
+
+    /* channels */
+    {HTTP_GET,   P "/channels",                  HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_channels_list, NULL},
+    {HTTP_GET,   P "/channels/{channel}",        HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_channel_read, NULL},
+    {HTTP_PATCH, P "/channels/{channel}",        HTTP_ACCESS_PUBLISHER, HTTP_BODY_JSON, JSON_MAX, admin_channel_change, NULL},
+    {HTTP_POST,  P "/channels/{channel}/undo",   HTTP_ACCESS_PUBLISHER, HTTP_BODY_JSON, JSON_MAX, admin_channel_undo, NULL},
+    {HTTP_POST,  P "/channels/{channel}/pause",  HTTP_ACCESS_PUBLISHER, HTTP_BODY_JSON, JSON_MAX, admin_channel_pause, NULL},
+    {HTTP_POST,  P "/channels/{channel}/resume", HTTP_ACCESS_PUBLISHER, HTTP_BODY_JSON, JSON_MAX, admin_channel_resume, NULL},
+
+    /* devices and the ledger */
+    {HTTP_GET,    P "/devices",          HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_devices_list, NULL},
+    {HTTP_GET,    P "/devices/{mac}",    HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_device_read, NULL},
+    {HTTP_PATCH,  P "/devices/{mac}",    HTTP_ACCESS_PUBLISHER, HTTP_BODY_JSON, JSON_MAX, admin_device_change, NULL},
+    {HTTP_DELETE, P "/devices/{mac}",    HTTP_ACCESS_PUBLISHER, HTTP_BODY_NONE, 0, admin_device_forget, NULL},
+    {HTTP_GET,    P "/updates",          HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_updates_list, NULL},
+    {HTTP_GET,    P "/updates/{update}", HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_update_read, NULL},
+
+    /* operations */
+    {HTTP_GET,    "/api/v1/keys",       HTTP_ACCESS_ADMIN,  HTTP_BODY_NONE, 0, admin_keys_list, NULL},
+    {HTTP_POST,   "/api/v1/keys",       HTTP_ACCESS_ADMIN,  HTTP_BODY_JSON, JSON_MAX, admin_keys_create, NULL},
+    {HTTP_DELETE, "/api/v1/keys/{key}", HTTP_ACCESS_ADMIN,  HTTP_BODY_NONE, 0, admin_key_revoke, NULL},
+    {HTTP_GET,    "/api/v1/audit",      HTTP_ACCESS_ADMIN,  HTTP_BODY_NONE, 0, admin_audit_list, NULL},
+    {HTTP_GET,    "/api/v1/endpoints",  HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, endpoints, NULL},
+    {IMAGE_METHODS, "/healthz",         HTTP_ACCESS_OPEN,   HTTP_BODY_NONE, 0, admin_healthz, NULL},
+};
+/* clang-format on */
+
+static const char *const device_prefixes[] = {"fw", "static", NULL};
+
+const struct http_route_table routes = {rows, OTAD_COUNT(rows), device_prefixes};
+
+static json_t *endpoint(const struct http_route *row)
+{
+    static const char *const access[] = {"", "open", "device", "viewer", "publisher", "admin"};
+    static const char *const body[] = {"none", "json", "report", "upload"};
+    char methods[64];
+    route_methods_text(row->methods, methods, sizeof methods);
+    return json_pack("{s:s, s:s, s:s, s:s, s:I}", "methods", methods, "path", row->path, "access",
+                     access[row->access], "body", body[row->body], "max_body",
+                     (json_int_t)row->max_body);
+}
+
+/* GET /api/v1/endpoints prints this very table. */
+static enum otad_err endpoints(struct http_req *req, struct otad_errinfo *ei)
+{
+    (void)ei;
+    json_t *items = json_array();
+    for (size_t i = 0; i < routes.n; i++)
+        (void)json_array_append_new(items, endpoint(&rows[i]));
+    return http_reply_json(req, 200, json_pack("{s:o, s:n}", "items", items, "next"));
+}
