@@ -364,8 +364,12 @@ enum otad_err admin_upload(struct http_req *req, struct otad_errinfo *ei)
     u->job.arg = ticket;
     (void)http_wait_start(req, wait,
                           otad_config_int(u->otad, &u->otad->config.upload_timeout_s), answer);
-    u->job.err = ingest_submit(u->otad->ingest, &u->job, &u->job.ei);
-    if (u->job.err != OTAD_E_OK)
+    struct otad_errinfo closing = {.code = OTAD_E_OK};
+    err = ingest_submit(u->otad->ingest, &u->job, &closing);
+    if (err != OTAD_E_OK) { /* else the job is the ingest thread's: not touched any more */
+        u->job.err = err;
+        u->job.ei = closing;
         done(&u->job);
+    }
     return OTAD_PENDING;
 }
