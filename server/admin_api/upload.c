@@ -16,6 +16,7 @@
 #include "base/version.h"
 #include "fleet/channel.h"
 #include "fleet/ingest.h"
+#include "fleet/worker.h"
 #include "http/reply.h"
 #include "http/wait.h"
 
@@ -273,6 +274,7 @@ static enum otad_err check(struct http_req *req, struct upload *u, struct otad_e
 
 /* The worker's share: the upload itself, which must outlive a request that gave up waiting. */
 struct ticket {
+    struct worker_job job; /* first: the worker knows only this */
     struct http_wait *wait;
     struct upload *upload;
 };
@@ -282,9 +284,15 @@ static void free_ticket(void *work)
     free_upload(((struct ticket *)work)->upload);
 }
 
-static void done(struct ingest_job *job)
+static void run(struct worker_job *job, bool closing)
 {
-    http_wait_done(((struct ticket *)job->arg)->wait);
+    struct ticket *ticket = (struct ticket *)job;
+    struct ingest_job *upload = &ticket->upload->job;
+    if (closing)
+        upload->err = otad_fail(&upload->ei, OTAD_E_BUSY, "otad is shutting down");
+    else
+        ingest_run(ticket->upload->otad, upload);
+    http_wait_done(ticket->wait);
 }
 
 static json_t *warnings(const struct ingest_job *job)
@@ -341,7 +349,6 @@ static void fill_job(struct http_req *req, struct upload *u)
     job->filename = u->filename;
     job->notes = u->notes;
     job->base_url = u->base_url;
-    job->done = done;
     (void)snprintf(job->audit.who, sizeof job->audit.who, "%s", http_req_who(req)->name);
     (void)snprintf(job->audit.address, sizeof job->audit.address, "%s", http_req_address(req));
 }
@@ -358,18 +365,12 @@ enum otad_err admin_upload(struct http_req *req, struct otad_errinfo *ei)
     if (wait == NULL)
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
     struct ticket *ticket = http_wait_work(wait);
-    *ticket = (struct ticket){.wait = wait, .upload = u};
+    *ticket = (struct ticket){.job = {.run = run}, .wait = wait, .upload = u};
     http_req_set_state(req, NULL, NULL); /* from here on the ticket owns it */
     fill_job(req, u);
-    u->job.arg = ticket;
     (void)http_wait_start(req, wait,
                           otad_config_int(u->otad, &u->otad->config.upload_timeout_s), answer);
-    struct otad_errinfo closing = {.code = OTAD_E_OK};
-    err = ingest_submit(u->otad->ingest, &u->job, &closing);
-    if (err != OTAD_E_OK) { /* else the job is the ingest thread's: not touched any more */
-        u->job.err = err;
-        u->job.ei = closing;
-        done(&u->job);
-    }
+    if (worker_submit(u->otad->worker, &ticket->job, NULL) != OTAD_E_OK)
+        run(&ticket->job, true);
     return OTAD_PENDING;
 }

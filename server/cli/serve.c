@@ -18,9 +18,9 @@
 #include "fleet/admission.h"
 #include "fleet/blob.h"
 #include "fleet/blob_cache.h"
-#include "fleet/ingest.h"
 #include "fleet/otad.h"
 #include "fleet/overlay.h"
+#include "fleet/worker.h"
 #include "http/http.h"
 #include "routes.h"
 
@@ -104,9 +104,9 @@ static enum otad_err start_workers(struct daemon *d, struct otad_errinfo *ei)
         d->db = NULL; /* the writer's now */
         overlay_set_writer(o->overlay, o->writer);
         o->blobs = blob_cache_new(o->readers, (size_t)o->config.cache_bytes, o->log);
-        o->ingest = ingest_new(o);
+        o->worker = worker_new();
     }
-    if (o->writer == NULL || o->blobs == NULL || o->ingest == NULL)
+    if (o->writer == NULL || o->blobs == NULL || o->worker == NULL)
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory starting the workers");
     return OTAD_E_OK;
 }
@@ -179,7 +179,7 @@ static void stop(struct daemon *d)
         datadir_remove_addresses(o->config.data_dir);
         http_quiesce(d->http, o->config.shutdown_grace_s);
     }
-    ingest_free(&o->ingest);
+    worker_free(&o->worker);
     if (d->http != NULL)
         http_stop(&d->http); /* transfers cut here are still noted */
     if (o->overlay != NULL)

@@ -4,10 +4,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <semaphore.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,46 +15,19 @@
 #include "base/hex.h"
 #include "base/json.h"
 #include "base/version.h"
-#include "fleet/blob.h"
-#include "fleet/channel.h"
-#include "fleet/product.h"
-#include "image/image.h"
+#include "fleet/intake.h"
 #include "image/image_json.h"
 
 #define GROUP_CHUNKS 4                 /* 1 MiB a transaction: reports in between don't wait long */
 #define DISK_RESERVE_BYTES (8LL << 20) /* left over for the ledger when images fill a disk */
-
-struct ingest {
-    struct otad *otad;
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    atomic_bool closing;
-    struct ingest_job *head, *tail;
-};
-
-/* What is known about the upload while it is being worked on. */
-struct work {
-    struct ingest *ingest;
-    struct ingest_job *job;
-    const uint8_t *data;
-    struct image_info info;
-    char *facts;
-    char identities[BLOB_IDENTITIES_MAX];
-    char version[OTAD_VERSION_MAX + 1];
-    enum build_kind kind;
-    int64_t image;  /* row id; staged or linked */
-    bool staged;
-    size_t n_warnings; /* from looking at the file */
-};
 
 /* ---- waiting for the writer --------------------------------------------------------------- */
 
 /* A change that this thread waits for. */
 struct sync_job {
     struct write_job job;
-    enum otad_err (*run)(struct work *w, struct db *db, int64_t arg, struct otad_errinfo *ei);
-    struct work *work;
+    enum otad_err (*run)(struct intake *w, struct db *db, int64_t arg, struct otad_errinfo *ei);
+    struct intake *work;
     int64_t arg;
     sem_t done;
     enum otad_err err;
@@ -78,15 +49,15 @@ static void sync_done(struct write_job *job, enum otad_err err, const struct ota
 }
 
 /* Runs one change on the writer thread and waits until it is on the disk. */
-static enum otad_err write_and_wait(struct work *w,
-                                    enum otad_err (*run)(struct work *w, struct db *db, int64_t arg,
+static enum otad_err write_and_wait(struct intake *w,
+                                    enum otad_err (*run)(struct intake *w, struct db *db, int64_t arg,
                                                          struct otad_errinfo *ei),
                                     int64_t arg, struct otad_errinfo *ei)
 {
     struct sync_job s = {.job = {.run = sync_run, .done = sync_done}, .run = run, .work = w,
                          .arg = arg};
     (void)sem_init(&s.done, 0, 0);
-    enum otad_err err = writer_submit(w->ingest->otad->writer, &s.job, ei);
+    enum otad_err err = writer_submit(w->otad->writer, &s.job, ei);
     if (err == OTAD_E_OK) {
         while (sem_wait(&s.done) != 0 && errno == EINTR)
             continue;
@@ -100,17 +71,6 @@ static enum otad_err write_and_wait(struct work *w,
 
 /* ---- looking at the file ------------------------------------------------------------------ */
 
-static void warn(struct ingest_job *job, const char *fmt, ...) OTAD_PRINTF(2, 3);
-static void warn(struct ingest_job *job, const char *fmt, ...)
-{
-    va_list args;
-    if (job->n_warnings == OTAD_COUNT(job->warnings))
-        return;
-    va_start(args, fmt);
-    (void)vsnprintf(job->warnings[job->n_warnings++], sizeof job->warnings[0], fmt, args);
-    va_end(args);
-}
-
 static enum image_want wanted(const char *kind)
 {
     if (kind == NULL)
@@ -120,12 +80,12 @@ static enum image_want wanted(const char *kind)
                                      : IMAGE_WANT_FACTORY;
 }
 
-static enum otad_err judge(struct work *w, struct otad_errinfo *ei)
+static enum otad_err judge(struct intake *w, struct otad_errinfo *ei)
 {
     struct ingest_job *job = w->job;
     enum otad_err err = image_check_upload(&w->info, wanted(job->kind), ei);
     if (err != OTAD_E_OK && job->force && image_may_force(&w->info)) {
-        warn(job, "Forced: %.180s", ei->msg);
+        ingest_warn(job, "Forced: %.180s", ei->msg);
         job->forced = true;
         err = OTAD_E_OK;
     }
@@ -140,7 +100,7 @@ static enum otad_err judge(struct work *w, struct otad_errinfo *ei)
     return err;
 }
 
-static enum otad_err choose_version(struct work *w, struct otad_errinfo *ei)
+static enum otad_err choose_version(struct intake *w, struct otad_errinfo *ei)
 {
     const char *version = w->job->version;
     if (version == NULL)
@@ -160,7 +120,7 @@ static enum otad_err choose_version(struct work *w, struct otad_errinfo *ei)
                      w->job->slug);
 }
 
-static void add_identity(struct work *w, bool known, const uint8_t *digest, size_t n)
+static void add_identity(struct intake *w, bool known, const uint8_t *digest, size_t n)
 {
     size_t used = strlen(w->identities);
     if (!known || used + 2 * n + 2 > sizeof w->identities)
@@ -170,7 +130,7 @@ static void add_identity(struct work *w, bool known, const uint8_t *digest, size
     hex_encode(digest, n, w->identities + used);
 }
 
-static enum otad_err look(struct work *w, struct otad_errinfo *ei)
+static enum otad_err look(struct intake *w, struct otad_errinfo *ei)
 {
     struct image_digests known;
     memcpy(known.md5, w->job->md5, sizeof known.md5);
@@ -194,10 +154,10 @@ static enum otad_err look(struct work *w, struct otad_errinfo *ei)
 
 /* ---- storing ------------------------------------------------------------------------------ */
 
-static enum otad_err check_disk(struct work *w, struct otad_errinfo *ei)
+static enum otad_err check_disk(struct intake *w, struct otad_errinfo *ei)
 {
     struct statvfs fs;
-    if (statvfs(w->ingest->otad->data_dir, &fs) != 0)
+    if (statvfs(w->otad->data_dir, &fs) != 0)
         return OTAD_E_OK; /* the write itself will tell */
     int64_t room = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
     int64_t need = 2 * w->job->size_bytes + DISK_RESERVE_BYTES; /* once in the log, once in place */
@@ -207,10 +167,10 @@ static enum otad_err check_disk(struct work *w, struct otad_errinfo *ei)
                                         " bytes are missing to store this image",
                     need - room);
     return otad_hint(ei, "Nothing was stored. Delete builds that are not needed, or make room in %.200s",
-                     w->ingest->otad->data_dir);
+                     w->otad->data_dir);
 }
 
-static enum otad_err run_stage(struct work *w, struct db *db, int64_t arg, struct otad_errinfo *ei)
+static enum otad_err run_stage(struct intake *w, struct db *db, int64_t arg, struct otad_errinfo *ei)
 {
     (void)arg;
     struct blob_meta meta = {.size_bytes = w->job->size_bytes,
@@ -221,7 +181,7 @@ static enum otad_err run_stage(struct work *w, struct db *db, int64_t arg, struc
     return blob_stage(db, &meta, &w->image, ei);
 }
 
-static enum otad_err run_chunks(struct work *w, struct db *db, int64_t first,
+static enum otad_err run_chunks(struct intake *w, struct db *db, int64_t first,
                                 struct otad_errinfo *ei)
 {
     enum otad_err err = OTAD_E_OK;
@@ -236,11 +196,11 @@ static enum otad_err run_chunks(struct work *w, struct db *db, int64_t first,
 }
 
 /* Reads the staged image back from the database: what is linked is what was uploaded. */
-static enum otad_err verify(struct work *w, struct otad_errinfo *ei)
+static enum otad_err verify(struct intake *w, struct otad_errinfo *ei)
 {
     struct db *db;
     size_t size = (size_t)w->job->size_bytes;
-    enum otad_err err = otad_reader(w->ingest->otad, &db, ei);
+    enum otad_err err = otad_reader(w->otad, &db, ei);
     if (err != OTAD_E_OK)
         return err;
     void *copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -251,10 +211,10 @@ static enum otad_err verify(struct work *w, struct otad_errinfo *ei)
     return err;
 }
 
-static enum otad_err store(struct work *w, struct otad_errinfo *ei)
+static enum otad_err store(struct intake *w, struct otad_errinfo *ei)
 {
     struct db *db;
-    enum otad_err err = otad_reader(w->ingest->otad, &db, ei);
+    enum otad_err err = otad_reader(w->otad, &db, ei);
     if (err == OTAD_E_OK)
         err = blob_find(db, w->job->sha256, &w->image, ei);
     if (err != OTAD_E_NOENT)
@@ -269,168 +229,8 @@ static enum otad_err store(struct work *w, struct otad_errinfo *ei)
     return err == OTAD_E_OK ? verify(w, ei) : err;
 }
 
-/* ---- linking ------------------------------------------------------------------------------ */
-
-/* The same version with other bytes: says what to type instead. */
-static enum otad_err version_taken(const struct work *w, const struct build *existing,
-                                   struct otad_errinfo *ei)
-{
-    char next[OTAD_VERSION_MAX + 16];
-    version_next(w->version, next, sizeof next);
-    (void)otad_fail(ei, OTAD_E_CONFLICT,
-                    "Version %s exists already, with other bytes: build %" PRIu64 "%s%.60s",
-                    w->version, (uint64_t)existing->id, existing->filename[0] ? ", from " : "",
-                    existing->filename);
-    return otad_hint(ei, "curl -H \"Authorization: Bearer $KEY\" -F file=@%.100s -F version=%s "
-                         "%.80s/api/v1/products/%s/builds",
-                     w->job->filename[0] ? w->job->filename : "Sketch.ino.bin", next,
-                     w->job->base_url, w->job->slug);
-}
-
-/* @return OTAD_E_OK with *found set, or the conflict */
-static enum otad_err find_existing(const struct work *w, struct db *db, bool *found,
-                                   struct otad_errinfo *ei)
-{
-    struct build b;
-    enum otad_err err = build_find_version(db, w->job->product, w->kind, w->version, &b, ei);
-    *found = false;
-    if (err == OTAD_E_NOENT)
-        return OTAD_E_OK;
-    if (err != OTAD_E_OK)
-        return err;
-    if (memcmp(b.sha256, w->job->sha256, sizeof b.sha256) != 0)
-        return version_taken(w, &b, ei);
-    w->job->build = b;
-    *found = true;
-    return OTAD_E_OK;
-}
-
-static enum otad_err check_chip(struct work *w, const struct product *p, struct otad_errinfo *ei)
-{
-    const char *chip = image_chip_name(w->info.chip);
-    if (w->kind != BUILD_APP || chip[0] == '\0' || p->chip[0] == '\0' || strcmp(chip, p->chip) == 0)
-        return OTAD_E_OK;
-    if (w->job->force) {
-        warn(w->job, "Forced: the product is for %s, this build is for %s", p->chip, chip);
-        w->job->forced = true;
-        return OTAD_E_OK;
-    }
-    (void)otad_fail(ei, OTAD_E_CONFLICT, "This image is for the %s, but product %s is for the %s",
-                    chip, p->slug, p->chip);
-    return otad_hint(ei, "Select the right board and export again, or make a product of its own "
-                         "for the %s. To change the product: PATCH /api/v1/products/%s "
-                         "{\"chip\":\"%s\"}",
-                     chip, p->slug, chip);
-}
-
-static enum otad_err choose_number(struct work *w, const struct product *p, struct build *b,
-                                   struct otad_errinfo *ei)
-{
-    int64_t number = w->job->number;
-    if (number == 0 && !version_number(w->version, &number))
-        number = p->last_number + 1;
-    if (number > OTAD_NUMBER_MAX)
-        return otad_fail(ei, OTAD_E_INVALID, "The product has used the highest number, %d",
-                         OTAD_NUMBER_MAX);
-    if (number <= p->last_number)
-        warn(w->job, "The number %" PRId64 " is not above the last one, %" PRId64
-                           ": sketches that compare .version will not go back",
-                   number, p->last_number);
-    b->number = number;
-    return OTAD_E_OK;
-}
-
-static enum otad_err link_image(struct work *w, struct db *db, int64_t now_s,
-                                struct otad_errinfo *ei)
-{
-    if (!w->staged)
-        return OTAD_E_OK;
-    int64_t other;
-    enum otad_err err = blob_find(db, w->job->sha256, &other, ei);
-    if (err == OTAD_E_NOENT)
-        return blob_link(db, w->image, now_s, ei);
-    if (err == OTAD_E_OK)
-        w->image = other; /* a parallel upload of the same bytes was faster */
-    return err;
-}
-
-static enum otad_err release(struct work *w, struct db *db, const struct product *p, int64_t now_s,
-                             struct otad_errinfo *ei)
-{
-    struct ingest_job *job = w->job;
-    const char *channel = job->channel != NULL ? job->channel : p->default_channel;
-    if (job->forced || w->kind == BUILD_FACTORY || strcmp(channel, "none") == 0)
-        return OTAD_E_OK;
-    (void)snprintf(job->channel_name, sizeof job->channel_name, "%s", channel);
-    job->released = true;
-    return channel_release(db, p->id, channel, &job->build, now_s, ei);
-}
-
-static enum otad_err write_audit(struct work *w, struct db *db, int64_t now_s,
-                                 struct otad_errinfo *ei)
-{
-    struct audit a = w->job->audit;
-    a.at_s = now_s;
-    (void)snprintf(a.action, sizeof a.action, "build.upload");
-    (void)snprintf(a.product, sizeof a.product, "%s", w->job->slug);
-    (void)snprintf(a.object, sizeof a.object, "%" PRIu64, (uint64_t)w->job->build.id);
-    json_t *detail OTAD_AUTO(json_free) =
-        json_pack("{s:s, s:s, s:I, s:b}", "version", w->version, "channel", w->job->channel_name,
-                  "size", (json_int_t)w->job->size_bytes, "forced", w->job->forced);
-    char *text = detail != NULL ? json_dumps(detail, JSON_COMPACT) : NULL;
-    (void)snprintf(a.detail, sizeof a.detail, "%s", text != NULL ? text : "");
-    free(text);
-    return audit_add(db, &a, ei);
-}
-
-static enum otad_err insert_build(struct work *w, struct db *db, const struct product *p,
-                                  int64_t now_s, struct otad_errinfo *ei)
-{
-    struct build b = {.product = p->id,
-                      .image = w->image,
-                      .kind = w->kind,
-                      .forced = w->job->forced,
-                      .created_at_s = now_s,
-                      .size_bytes = w->job->size_bytes};
-    memcpy(b.md5, w->job->md5, sizeof b.md5);
-    memcpy(b.sha256, w->job->sha256, sizeof b.sha256);
-    (void)snprintf(b.version, sizeof b.version, "%s", w->version);
-    (void)snprintf(b.chip, sizeof b.chip, "%s", image_chip_name(w->info.chip));
-    (void)snprintf(b.filename, sizeof b.filename, "%s", w->job->filename);
-    (void)snprintf(b.notes, sizeof b.notes, "%s", w->job->notes != NULL ? w->job->notes : "");
-    enum otad_err err = choose_number(w, p, &b, ei);
-    if (err == OTAD_E_OK)
-        err = build_insert(db, &b, ei);
-    if (err == OTAD_E_OK)
-        err = product_note_build(db, p->id, b.number,
-                                 w->kind == BUILD_APP && !w->job->forced ? b.chip : "", ei);
-    if (err == OTAD_E_OK)
-        w->job->build = b;
-    return err;
-}
-
-/* The one transaction that makes image and build real. */
-static enum otad_err run_link(struct work *w, struct db *db, int64_t now_s, struct otad_errinfo *ei)
-{
-    struct product p;
-    w->job->n_warnings = w->n_warnings; /* it may run twice */
-    enum otad_err err = product_find_id(db, w->job->product, &p, ei);
-    if (err == OTAD_E_OK)
-        err = find_existing(w, db, &w->job->existed, ei);
-    if (err != OTAD_E_OK || w->job->existed)
-        return err;
-    err = check_chip(w, &p, ei);
-    if (err == OTAD_E_OK)
-        err = link_image(w, db, now_s, ei);
-    if (err == OTAD_E_OK)
-        err = insert_build(w, db, &p, now_s, ei);
-    if (err == OTAD_E_OK)
-        err = release(w, db, &p, now_s, ei);
-    return err == OTAD_E_OK ? write_audit(w, db, now_s, ei) : err;
-}
-
 /* Frees what was staged and not linked. */
-static enum otad_err run_unstage(struct work *w, struct db *db, int64_t image,
+static enum otad_err run_unstage(struct intake *w, struct db *db, int64_t image,
                                  struct otad_errinfo *ei)
 {
     (void)w;
@@ -439,38 +239,38 @@ static enum otad_err run_unstage(struct work *w, struct db *db, int64_t image,
 
 /* ---- one upload --------------------------------------------------------------------------- */
 
-static enum otad_err take_in(struct work *w, struct otad_errinfo *ei)
+static enum otad_err take_in(struct intake *w, struct otad_errinfo *ei)
 {
     struct db *db;
     bool existed;
     enum otad_err err = look(w, ei);
     if (err == OTAD_E_OK)
-        err = otad_reader(w->ingest->otad, &db, ei);
+        err = otad_reader(w->otad, &db, ei);
     if (err == OTAD_E_OK)
-        err = find_existing(w, db, &existed, ei); /* before megabytes are written for nothing */
+        err = ingest_find_existing(w, db, &existed, ei); /* before megabytes are written for nothing */
     if (err == OTAD_E_OK)
         err = store(w, ei);
     int64_t staged = w->staged ? w->image : 0;
     if (err == OTAD_E_OK)
-        err = write_and_wait(w, run_link, clock_wall_s(&w->ingest->otad->clock), ei);
+        err = write_and_wait(w, ingest_link, clock_wall_s(&w->otad->clock), ei);
     if (staged != 0 && (err != OTAD_E_OK || w->image != staged || w->job->existed)) {
         struct otad_errinfo ignored;
         /* If this fails too, the sweep at the next start removes it. */
         if (write_and_wait(w, run_unstage, staged, &ignored) != OTAD_E_OK)
-            log_warn(w->ingest->otad->log, "upload.unstage", "error='%s'", ignored.msg);
+            log_warn(w->otad->log, "upload.unstage", "error='%s'", ignored.msg);
     }
     return err;
 }
 
-static void work_on(struct ingest *ingest, struct ingest_job *job)
+void ingest_run(struct otad *otad, struct ingest_job *job)
 {
     job->ei = (struct otad_errinfo){.code = OTAD_E_OK};
-    struct work *w = calloc(1, sizeof *w); /* large: not for a stack */
+    struct intake *w = calloc(1, sizeof *w); /* large: not for a stack */
     void *map = mmap(NULL, (size_t)job->size_bytes, PROT_READ, MAP_PRIVATE, job->spool, 0);
     if (w == NULL || map == MAP_FAILED) {
         job->err = otad_fail(&job->ei, OTAD_E_NOMEM, "No memory to look at the upload");
     } else {
-        w->ingest = ingest;
+        w->otad = otad;
         w->job = job;
         w->data = map;
         job->err = take_in(w, &job->ei);
@@ -479,80 +279,4 @@ static void work_on(struct ingest *ingest, struct ingest_job *job)
     if (map != MAP_FAILED)
         (void)munmap(map, (size_t)job->size_bytes);
     free(w);
-    job->done(job);
-}
-
-static struct ingest_job *next_job(struct ingest *ingest)
-{
-    (void)pthread_mutex_lock(&ingest->lock);
-    while (ingest->head == NULL && !ingest->closing)
-        (void)pthread_cond_wait(&ingest->wake, &ingest->lock);
-    struct ingest_job *job = ingest->head;
-    if (job != NULL)
-        ingest->head = job->next;
-    if (ingest->head == NULL)
-        ingest->tail = NULL;
-    (void)pthread_mutex_unlock(&ingest->lock);
-    return job;
-}
-
-static void *run(void *arg)
-{
-    struct ingest *ingest = arg;
-    for (struct ingest_job *job = next_job(ingest); job != NULL; job = next_job(ingest)) {
-        if (ingest->closing) {
-            job->err = otad_fail(&job->ei, OTAD_E_BUSY, "otad is shutting down");
-            job->done(job);
-        } else {
-            work_on(ingest, job);
-        }
-    }
-    return NULL;
-}
-
-struct ingest *ingest_new(struct otad *otad)
-{
-    struct ingest *ingest = calloc(1, sizeof *ingest);
-    if (ingest == NULL)
-        return NULL;
-    ingest->otad = otad;
-    (void)pthread_mutex_init(&ingest->lock, NULL);
-    (void)pthread_cond_init(&ingest->wake, NULL);
-    if (pthread_create(&ingest->thread, NULL, run, ingest) != 0) {
-        free(ingest);
-        return NULL;
-    }
-    return ingest;
-}
-
-void ingest_free(struct ingest **ingest)
-{
-    if (*ingest == NULL)
-        return;
-    (void)pthread_mutex_lock(&(*ingest)->lock);
-    (*ingest)->closing = true;
-    (void)pthread_cond_signal(&(*ingest)->wake);
-    (void)pthread_mutex_unlock(&(*ingest)->lock);
-    (void)pthread_join((*ingest)->thread, NULL);
-    (void)pthread_cond_destroy(&(*ingest)->wake);
-    (void)pthread_mutex_destroy(&(*ingest)->lock);
-    free(*ingest);
-    *ingest = NULL;
-}
-
-enum otad_err ingest_submit(struct ingest *ingest, struct ingest_job *job, struct otad_errinfo *ei)
-{
-    job->next = NULL;
-    (void)pthread_mutex_lock(&ingest->lock);
-    bool closing = ingest->closing;
-    if (!closing) {
-        if (ingest->tail != NULL)
-            ingest->tail->next = job;
-        else
-            ingest->head = job;
-        ingest->tail = job;
-        (void)pthread_cond_signal(&ingest->wake);
-    }
-    (void)pthread_mutex_unlock(&ingest->lock);
-    return closing ? otad_fail(ei, OTAD_E_BUSY, "otad is shutting down") : OTAD_E_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Takes uploads in: looks at the file, stores it in chunks, reads it back, links it. One thread,
- * one upload after the other; HTTP threads and the writer never wait for it. */
+ * Takes an upload in: looks at the file, stores it in chunks, reads it back, links it. Runs on the
+ * worker thread and waits for the writer; HTTP threads and the writer never wait for it. */
 #ifndef OTAD_FLEET_INGEST_H
 #define OTAD_FLEET_INGEST_H
 
@@ -12,8 +12,7 @@
 #include "fleet/build.h"
 #include "fleet/otad.h"
 
-/** One upload. The caller fills the first part; it and everything it points to must live until
- *  done() is called. */
+/** One upload. The caller fills the first part; everything it points to must live meanwhile. */
 struct ingest_job {
     int spool;           /* readable, holds the whole file; stays the caller's */
     int64_t size_bytes;
@@ -30,9 +29,6 @@ struct ingest_job {
     const char *base_url; /* "http://host:port", for the commands in hints */
     bool force;           /* an admin insists: all but a truncated file is taken */
     struct audit audit;   /* who and where from */
-    /** Told once, on the ingest thread. */
-    void (*done)(struct ingest_job *job);
-    void *arg;
 
     /* The result. */
     enum otad_err err;
@@ -44,22 +40,10 @@ struct ingest_job {
     char channel_name[OTAD_CHANNEL_MAX + 1]; /* where it was released to */
     char warnings[4][200];
     size_t n_warnings;
-
-    struct ingest_job *next; /* private */
-    void *private;           /* private */
 };
 
-/** Opaque, thread-safe. */
-struct ingest;
-
-/** Starts the thread; `otad` must have readers and a writer. @return NULL on failure */
-struct ingest *ingest_new(struct otad *otad);
-
-/** Finishes the upload at work, refuses the others with OTAD_E_BUSY, ends the thread. */
-void ingest_free(struct ingest **ingest);
-
-/** Queues an upload. @return OTAD_E_BUSY when closing; then done() is not called */
-enum otad_err ingest_submit(struct ingest *ingest, struct ingest_job *job,
-                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
+/** Takes one upload in, from its spool to a linked build. Blocks until it is durable or refused;
+ *  the result is in *job. Call on the worker thread only. */
+void ingest_run(struct otad *otad, struct ingest_job *job);
 
 #endif

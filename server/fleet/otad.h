@@ -13,7 +13,7 @@
 
 struct overlay;
 struct blob_cache;
-struct ingest;
+struct worker;
 struct admission;
 
 /** All parts are thread-safe; each lives until the threads that use it have ended. */
@@ -25,7 +25,7 @@ struct otad {
     struct writer *writer;
     struct overlay *overlay;
     struct blob_cache *blobs;
-    struct ingest *ingest;
+    struct worker *worker;
     struct admission *admission;
     pthread_rwlock_t config_lock; /* a reload writes, everybody else reads */
     struct config config;
