@@ -69,7 +69,7 @@ deps: ## install the Debian packages that are missing (root or sudo)
 # have arrived with the first.
 demo: deps ## the main job, end to end, on this machine
 	$(Q)+$(MAKE) --no-print-directory all $(BUILD)/tests/mkimage
-	$(Q)tools/demo.sh $(BUILD) $(FIRMWARE)
+	$(Q)tools/demo.sh $(BUILD) $(if $(FIRMWARE),"$(FIRMWARE)")
 
 run: deps ## the same set-up, daemon left in the foreground
 	$(Q)+$(MAKE) --no-print-directory all $(BUILD)/tests/mkimage

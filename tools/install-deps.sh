@@ -7,6 +7,7 @@ here=$(dirname "$0")
 
 missing=
 for group in "$@"; do
+    # shellcheck disable=SC2013 # one word a line by construction
     for package in $(sed 's/#.*//' "$here/packages" | awk -v g="$group" '$1 == g {print $2}'); do
         status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
         [ "$status" = "install ok installed" ] || missing="$missing $package"
