@@ -21,6 +21,7 @@ CREATE TABLE image (
     sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
     md5 BLOB NOT NULL CHECK (length(md5) = 16),
     size_bytes INTEGER NOT NULL CHECK (size_bytes > 0),
+    flash_bytes INTEGER NOT NULL DEFAULT 0,      -- flash size its header asks for, 0 = not said
     facts TEXT NOT NULL DEFAULT '{}',            -- what the file is: JSON of image/image_json.c
     identities TEXT NOT NULL DEFAULT '',         -- further digests a device may report, hex, blank-separated
     linked_at_s INTEGER                          -- NULL while its chunks are still being written

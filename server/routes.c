@@ -39,6 +39,7 @@ static const struct http_route rows[] = {
     {HTTP_PATCH,   P "/builds/{build}",          HTTP_ACCESS_PUBLISHER, HTTP_BODY_JSON, JSON_MAX, admin_build_change, NULL},
     {HTTP_DELETE,  P "/builds/{build}",          HTTP_ACCESS_PUBLISHER, HTTP_BODY_NONE, 0, admin_build_delete, NULL},
     {IMAGE_METHODS, P "/builds/{build}/file",    HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_build_file, NULL},
+    {HTTP_GET,     P "/builds/{build}/preflight", HTTP_ACCESS_VIEWER,   HTTP_BODY_NONE, 0, admin_build_preflight, NULL},
     {HTTP_POST,    P "/builds/{build}/withdraw", HTTP_ACCESS_PUBLISHER, HTTP_BODY_JSON, JSON_MAX, admin_build_withdraw, NULL},
 
     /* channels */

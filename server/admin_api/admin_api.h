@@ -21,6 +21,7 @@ enum otad_err admin_upload(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_builds_list(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_build_read(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_build_file(struct http_req *req, struct otad_errinfo *ei);
+enum otad_err admin_build_preflight(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_build_change(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_build_withdraw(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_build_delete(struct http_req *req, struct otad_errinfo *ei);

@@ -13,6 +13,7 @@
 #include "fleet/blob.h"
 #include "fleet/blob_cache.h"
 #include "fleet/channel.h"
+#include "fleet/worker.h"
 #include "http/reply.h"
 #include "http/wait.h"
 
@@ -137,6 +138,71 @@ enum otad_err admin_build_file(struct http_req *req, struct otad_errinfo *ei)
     if (err != OTAD_PENDING)
         fetched(f, err == OTAD_E_OK ? blob : NULL, err);
     return OTAD_PENDING;
+}
+
+/* ---- preflight ---------------------------------------------------------------------------- */
+
+/* Reads every device of the product, so it runs on the worker. */
+struct flight {
+    struct worker_job job; /* first: the worker knows only this */
+    struct http_wait *wait;
+    struct otad *otad;
+    struct build build;
+    struct preflight result;
+    enum otad_err err;
+    struct otad_errinfo ei;
+};
+
+static void run_preflight(struct worker_job *job, bool closing)
+{
+    struct flight *f = (struct flight *)job;
+    struct db *db;
+    if (closing)
+        f->err = otad_fail(&f->ei, OTAD_E_BUSY, "otad is shutting down");
+    else
+        f->err = otad_reader(f->otad, &db, &f->ei);
+    if (f->err == OTAD_E_OK)
+        f->err = preflight_run(db, &f->build, &f->result, &f->ei);
+    http_wait_done(f->wait);
+}
+
+static enum otad_err send_preflight(struct http_req *req, void *work, struct otad_errinfo *ei)
+{
+    const struct flight *f = work;
+    if (f->err != OTAD_E_OK) {
+        *ei = f->ei;
+        return f->err;
+    }
+    return http_reply_json(req, 200, shape_preflight(&f->result));
+}
+
+static enum otad_err start_preflight(struct http_req *req, struct otad_errinfo *ei)
+{
+    struct otad *o = http_req_app(req);
+    struct db *db;
+    struct product p;
+    struct build b;
+    enum otad_err err = load(req, &db, &p, &b, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    struct http_wait *wait = http_wait_new(sizeof(struct flight), NULL);
+    if (wait == NULL)
+        return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
+    struct flight *f = http_wait_work(wait);
+    f->job.run = run_preflight;
+    f->wait = wait;
+    f->otad = o;
+    f->build = b;
+    (void)http_wait_start(req, wait, otad_config_int(o, &o->config.upload_timeout_s),
+                          send_preflight);
+    if (worker_submit(o->worker, &f->job, NULL) != OTAD_E_OK)
+        run_preflight(&f->job, true);
+    return OTAD_PENDING;
+}
+
+enum otad_err admin_build_preflight(struct http_req *req, struct otad_errinfo *ei)
+{
+    return fresh_read(req, start_preflight, ei);
 }
 
 /* ---- changes ------------------------------------------------------------------------------ */

@@ -181,6 +181,21 @@ json_t *shape_update(struct db *db, const char *slug, const struct update *u,
         ei);
 }
 
+json_t *shape_preflight(const struct preflight *p)
+{
+    json_t *shown = json_array();
+    for (size_t i = 0; i < p->n_shown; i++) {
+        char mac[OTAD_MAC_TEXT];
+        mac_text(p->shown[i].mac, mac);
+        (void)json_array_append_new(shown, json_pack("{s:s, s:s}", "mac", mac, "reason",
+                                                     reason_name(p->shown[i].reason)));
+    }
+    return json_pack("{s:I, s:I, s:{s:I, s:I}, s:o}", "devices", (json_int_t)p->devices,
+                     "would_refuse", (json_int_t)(p->wont_fit + p->wrong_chip), "reasons",
+                     "wont_fit", (json_int_t)p->wont_fit, "wrong_chip", (json_int_t)p->wrong_chip,
+                     "shown", shown);
+}
+
 json_t *shape_key(const struct key *k)
 {
     return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o}", "name", k->name, "role",

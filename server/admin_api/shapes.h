@@ -10,6 +10,7 @@
 #include "fleet/channel.h"
 #include "fleet/device.h"
 #include "fleet/key.h"
+#include "fleet/preflight.h"
 #include "fleet/product.h"
 #include "fleet/update.h"
 
@@ -24,6 +25,7 @@ json_t *shape_device(struct db *db, const char *slug, const struct device *d,
                      struct otad_errinfo *ei);
 json_t *shape_update(struct db *db, const char *slug, const struct update *u,
                      struct otad_errinfo *ei);
+json_t *shape_preflight(const struct preflight *p);
 json_t *shape_key(const struct key *k);
 json_t *shape_audit(const struct audit *a);
 

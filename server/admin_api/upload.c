@@ -317,6 +317,7 @@ static enum otad_err answer(struct http_req *req, void *work, struct otad_errinf
         return err;
     json_t *body = shape_build(db, u->product.slug, &job->build, ei);
     (void)json_object_set_new(body, "warnings", warnings(job));
+    (void)json_object_set_new(body, "preflight", shape_preflight(&job->preflight));
     return http_reply_json(req, job->existed ? 200 : 201, body);
 }
 

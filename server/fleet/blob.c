@@ -8,8 +8,8 @@
 #include "base/digest.h"
 
 static const char sql_stage[] =
-    "INSERT INTO image (sha256, md5, size_bytes, facts, identities)"
-    " VALUES (:sha256, :md5, :size, :facts, :identities) RETURNING id";
+    "INSERT INTO image (sha256, md5, size_bytes, flash_bytes, facts, identities)"
+    " VALUES (:sha256, :md5, :size, :flash, :facts, :identities) RETURNING id";
 static const char sql_chunk[] =
     "INSERT INTO image_chunk (image, seq, data) VALUES (:image, :seq, :data)";
 static const char sql_link[] = "UPDATE image SET linked_at_s = :now WHERE id = :id";
@@ -31,6 +31,7 @@ enum otad_err blob_stage(struct db *db, const struct blob_meta *meta, int64_t *i
     db_bind_blob(&q, ":sha256", meta->sha256, sizeof meta->sha256);
     db_bind_blob(&q, ":md5", meta->md5, sizeof meta->md5);
     db_bind_int(&q, ":size", meta->size_bytes);
+    db_bind_int(&q, ":flash", meta->flash_bytes);
     db_bind_text(&q, ":facts", meta->facts);
     db_bind_text(&q, ":identities", meta->identities);
     int64_t row = db_step(&q) ? db_int(&q, 0) : 0;

@@ -19,6 +19,7 @@ struct blob_meta {
     uint8_t sha256[OTAD_SHA256_LEN];
     uint8_t md5[OTAD_MD5_LEN];
     int64_t size_bytes;
+    int64_t flash_bytes;    /* flash size the image's header asks for, 0 = not said */
     const char *facts;      /* JSON */
     const char *identities; /* hex words split by blanks, see struct identity */
 };

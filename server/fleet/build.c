@@ -10,8 +10,8 @@
 
 #define SELECT                                                                                     \
     "SELECT b.seq, b.id, b.product, b.image, b.kind, b.version, b.number, b.chip, b.filename,"     \
-    " b.notes, b.forced, b.created_at_s, b.withdrawn_at_s, i.size_bytes, i.md5, i.sha256"          \
-    " FROM build AS b JOIN image AS i ON i.id = b.image "
+    " b.notes, b.forced, b.created_at_s, b.withdrawn_at_s, i.size_bytes, i.md5, i.sha256,"         \
+    " i.flash_bytes FROM build AS b JOIN image AS i ON i.id = b.image "
 
 static const char sql_by_id[] = SELECT
     "WHERE b.id = :id AND (:product = 0 OR b.product = :product)";
@@ -88,6 +88,7 @@ static void read_row(struct db_q *q, struct build *b)
     digest = db_blob(q, 15, &n);
     if (n == OTAD_SHA256_LEN)
         memcpy(b->sha256, digest, n);
+    b->flash_bytes = db_int(q, 16);
 }
 
 static enum otad_err read_one(struct db_q *q, struct build *out, struct otad_errinfo *ei)

@@ -27,6 +27,7 @@ struct build {
     int64_t created_at_s;
     int64_t withdrawn_at_s; /* 0 = not withdrawn */
     int64_t size_bytes;
+    int64_t flash_bytes; /* flash size its header asks for, 0 = not said */
     uint8_t md5[OTAD_MD5_LEN];
     uint8_t sha256[OTAD_SHA256_LEN];
 };

@@ -24,6 +24,8 @@ enum verdict { VERDICT_SERVE, VERDICT_UP_TO_DATE, VERDICT_HOLD, VERDICT_REFUSE }
     X(BLOCKED, "blocked")                                                                          \
     X(DISABLED, "disabled")                                                                        \
     X(WRONG_MODE, "wrong_mode")                                                                    \
+    X(WONT_FIT, "wont_fit")                                                                        \
+    X(WRONG_CHIP, "wrong_chip")                                                                    \
     X(HELD, "held")                                                                                \
     X(PAUSED, "paused")
 

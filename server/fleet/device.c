@@ -38,6 +38,10 @@ static const char sql_save[] =
     " note = :note WHERE id = :id";
 static const char sql_delete[] = "DELETE FROM device WHERE id = :id";
 
+static const char sql_scan_fit[] =
+    "SELECT mac, chip, agent, free_space, chip_size FROM device WHERE product = :product"
+    " ORDER BY mac";
+
 static void read_row(struct db_q *q, struct device *d)
 {
     d->id = db_int(q, 0);
@@ -145,6 +149,26 @@ enum otad_err device_list(struct db *db, const struct device_filter *f,
     while (err == OTAD_E_OK && db_step(&q)) {
         struct device d;
         read_row(&q, &d);
+        err = each(arg, &d);
+    }
+    enum otad_err end = db_end(&q, ei);
+    return err != OTAD_E_OK ? err : end;
+}
+
+enum otad_err device_scan_fit(struct db *db, int64_t product,
+                              enum otad_err (*each)(void *arg, const struct device *d), void *arg,
+                              struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_scan_fit);
+    db_bind_int(&q, ":product", product);
+    enum otad_err err = OTAD_E_OK;
+    struct device d = {.product = product};
+    while (err == OTAD_E_OK && db_step(&q)) {
+        d.mac = (uint64_t)db_int(&q, 0);
+        db_copy_text(&q, 1, d.last.chip, sizeof d.last.chip);
+        db_copy_text(&q, 2, d.last.agent, sizeof d.last.agent);
+        d.last.free_space = db_int(&q, 3);
+        d.last.chip_size = db_int(&q, 4);
         err = each(arg, &d);
     }
     enum otad_err end = db_end(&q, ei);

@@ -68,4 +68,10 @@ enum otad_err device_list(struct db *db, const struct device_filter *f,
                           enum otad_err (*each)(void *arg, const struct device *d), void *arg,
                           struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
+/** Every device of a product with what bears on fitting an image: mac, chip, agent, free_space and
+ *  chip_size of last count, the rest is empty. Reads the whole product: not for an HTTP thread. */
+enum otad_err device_scan_fit(struct db *db, int64_t product,
+                              enum otad_err (*each)(void *arg, const struct device *d), void *arg,
+                              struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
 #endif

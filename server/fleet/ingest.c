@@ -174,6 +174,7 @@ static enum otad_err run_stage(struct intake *w, struct db *db, int64_t arg, str
 {
     (void)arg;
     struct blob_meta meta = {.size_bytes = w->job->size_bytes,
+                             .flash_bytes = (int64_t)w->info.flash_size_bytes,
                              .facts = w->facts,
                              .identities = w->identities};
     memcpy(meta.sha256, w->job->sha256, sizeof meta.sha256);
@@ -262,6 +263,18 @@ static enum otad_err take_in(struct intake *w, struct otad_errinfo *ei)
     return err;
 }
 
+/* The build is durable by now: a failure here only leaves the answer without its preflight. */
+static void check_fleet(struct otad *otad, struct ingest_job *job)
+{
+    struct db *db;
+    struct otad_errinfo ei = {.code = OTAD_E_OK};
+    enum otad_err err = otad_reader(otad, &db, &ei);
+    if (err == OTAD_E_OK)
+        err = preflight_run(db, &job->build, &job->preflight, &ei);
+    if (err != OTAD_E_OK)
+        log_warn(otad->log, "upload.preflight", "error='%s'", ei.msg);
+}
+
 void ingest_run(struct otad *otad, struct ingest_job *job)
 {
     job->ei = (struct otad_errinfo){.code = OTAD_E_OK};
@@ -274,6 +287,8 @@ void ingest_run(struct otad *otad, struct ingest_job *job)
         w->job = job;
         w->data = map;
         job->err = take_in(w, &job->ei);
+        if (job->err == OTAD_E_OK)
+            check_fleet(otad, job);
         free(w->facts);
     }
     if (map != MAP_FAILED)

@@ -11,6 +11,7 @@
 #include "fleet/audit.h"
 #include "fleet/build.h"
 #include "fleet/otad.h"
+#include "fleet/preflight.h"
 
 /** One upload. The caller fills the first part; everything it points to must live meanwhile. */
 struct ingest_job {
@@ -38,6 +39,7 @@ struct ingest_job {
     bool existed; /* the same bytes were there already: build is the old one */
     bool released;
     char channel_name[OTAD_CHANNEL_MAX + 1]; /* where it was released to */
+    struct preflight preflight;                /* the build against the product's devices */
     char warnings[4][200];
     size_t n_warnings;
 };
