@@ -45,6 +45,18 @@ static bool take_flag(void *arg, const char *name, const char *value)
     return to != NULL;
 }
 
+/* Run by root beside a daemon with a user of its own, new files must be that user's: a log of the
+ * database owned by root would lock the daemon out. */
+static enum otad_err become_owner(const char *dir, struct otad_errinfo *ei)
+{
+    struct stat st;
+    if (geteuid() != 0 || stat(dir, &st) != 0 || st.st_uid == 0)
+        return OTAD_E_OK;
+    if (setgid(st.st_gid) == 0 && setuid(st.st_uid) == 0)
+        return OTAD_E_OK;
+    return otad_fail(ei, OTAD_E_IO, "Can't become the owner of %.160s: %s", dir, strerror(errno));
+}
+
 static enum otad_err open_database(const struct config *config, struct db **db,
                                    struct otad_errinfo *ei)
 {
@@ -57,7 +69,9 @@ static enum otad_err open_database(const struct config *config, struct db **db,
         return otad_hint(ei, "Pass the folder the daemon uses with --data-dir DIR.");
     }
     (void)snprintf(path, sizeof path, "%s/otad.db", config->data_dir);
-    enum otad_err err = db_open(path, DB_WRITE, db, ei);
+    enum otad_err err = become_owner(config->data_dir, ei);
+    if (err == OTAD_E_OK)
+        err = db_open(path, DB_WRITE, db, ei);
     if (err == OTAD_E_OK)
         err = migrate(*db, path, &log, ei);
     return err;

@@ -89,9 +89,15 @@ enum otad_err blob_drop_unused(struct db *db, int64_t image, struct otad_errinfo
     return db_run(&q, ei);
 }
 
-/* Reads one chunk to out + *done. @return false when it is missing or too long. */
-static bool read_chunk(struct db *db, int64_t image, int64_t seq, uint8_t *out, size_t size,
-                       size_t *done)
+/* Where the chunks of one image go: to `out` when it isn't NULL, and through the digest. */
+struct reading {
+    uint8_t *out;
+    int64_t size, done;
+    struct digest *digest;
+};
+
+/* Reads the next chunk. @return false when it is missing or too long. */
+static bool read_chunk(struct db *db, int64_t image, int64_t seq, struct reading *r)
 {
     struct db_q q OTAD_AUTO(db_q_free) = db_query(db, sql_read);
     db_bind_int(&q, ":image", image);
@@ -100,38 +106,64 @@ static bool read_chunk(struct db *db, int64_t image, int64_t seq, uint8_t *out, 
         return false;
     size_t n;
     const void *data = db_blob(&q, 0, &n);
-    if (n == 0 || n > size - *done)
+    if (n == 0 || (int64_t)n > r->size - r->done)
         return false;
-    memcpy(out + *done, data, n);
-    *done += n;
+    if (r->out != NULL)
+        memcpy(r->out + r->done, data, n);
+    digest_update(r->digest, data, n);
+    r->done += (int64_t)n;
     return true;
+}
+
+/* What the image's row says it should be. */
+static enum otad_err read_want(struct db *db, int64_t image, int64_t *size,
+                               uint8_t sha256[OTAD_SHA256_LEN], struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_meta);
+    db_bind_int(&q, ":id", image);
+    size_t n = 0;
+    bool exists = db_step(&q);
+    const void *digest = exists ? db_blob(&q, 1, &n) : NULL;
+    if (n == OTAD_SHA256_LEN)
+        memcpy(sha256, digest, n);
+    *size = exists ? db_int(&q, 0) : -1;
+    enum otad_err err = db_end(&q, ei);
+    if (err == OTAD_E_OK && !exists)
+        return otad_fail(ei, OTAD_E_NOENT, "There is no such image");
+    return err;
+}
+
+static enum otad_err read_all(struct db *db, int64_t image, struct reading *r,
+                              struct otad_errinfo *ei)
+{
+    uint8_t want[OTAD_SHA256_LEN] = {0}, found[OTAD_SHA256_LEN];
+    int64_t size;
+    enum otad_err err = read_want(db, image, &size, want, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    for (int64_t seq = 0; size == r->size && r->done < size; seq++)
+        if (!read_chunk(db, image, seq, r))
+            break;
+    if (r->done != size || digest_final(r->digest, NULL, found) != OTAD_E_OK ||
+        !digest_equal(want, found, sizeof want))
+        return otad_fail(ei, OTAD_E_IO, "Image %lld in the database is damaged: its bytes do not "
+                                        "have the SHA-256 they were stored with", (long long)image);
+    return OTAD_E_OK;
 }
 
 enum otad_err blob_read(struct db *db, int64_t image, uint8_t *out, size_t size,
                         struct otad_errinfo *ei)
 {
-    uint8_t want[OTAD_SHA256_LEN] = {0}, found[OTAD_SHA256_LEN];
-    struct db_q q = db_query(db, sql_meta);
-    db_bind_int(&q, ":id", image);
-    bool exists = db_step(&q), right_size = exists && db_int(&q, 0) == (int64_t)size;
-    size_t n = 0;
-    const void *digest = exists ? db_blob(&q, 1, &n) : NULL;
-    if (n == sizeof want)
-        memcpy(want, digest, n);
-    enum otad_err err = db_end(&q, ei);
-    if (err != OTAD_E_OK)
-        return err;
-    if (!exists)
-        return otad_fail(ei, OTAD_E_NOENT, "There is no such image");
-    size_t done = 0;
-    for (int64_t seq = 0; right_size && done < size; seq++)
-        if (!read_chunk(db, image, seq, out, size, &done))
-            break;
-    if (done != size || digest_sha256(out, size, found) != OTAD_E_OK ||
-        !digest_equal(want, found, sizeof want))
-        return otad_fail(ei, OTAD_E_IO, "Image %lld in the database is damaged: its bytes do not "
-                                        "have the SHA-256 they were stored with", (long long)image);
-    return OTAD_E_OK;
+    struct digest *digest OTAD_AUTO(digest_free) = digest_new();
+    if (digest == NULL)
+        return otad_fail(ei, OTAD_E_NOMEM, "Out of memory reading an image");
+    struct reading r = {.out = out, .size = (int64_t)size, .digest = digest};
+    return read_all(db, image, &r, ei);
+}
+
+enum otad_err blob_verify(struct db *db, int64_t image, int64_t size, struct otad_errinfo *ei)
+{
+    return blob_read(db, image, NULL, (size_t)size, ei);
 }
 
 /* One text column of an image, or its size. */

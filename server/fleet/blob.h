@@ -50,6 +50,10 @@ enum otad_err blob_drop_unused(struct db *db, int64_t image,
 enum otad_err blob_read(struct db *db, int64_t image, uint8_t *out, size_t size,
                         struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
+/** The same check without keeping the bytes: needs one chunk of memory, whatever the size. */
+enum otad_err blob_verify(struct db *db, int64_t image, int64_t size,
+                          struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
 /** Size of an image. @return OTAD_E_OK, OTAD_E_NOENT, or a database error */
 enum otad_err blob_size(struct db *db, int64_t image, int64_t *out,
                         struct otad_errinfo *ei) OTAD_MUSTCHECK;

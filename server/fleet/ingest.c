@@ -143,6 +143,8 @@ static enum otad_err look(struct intake *w, struct otad_errinfo *ei)
         err = choose_version(w, ei);
     if (err != OTAD_E_OK)
         return err;
+    for (unsigned i = 0; i < w->info.warning_count; i++)
+        ingest_warn(w->job, "%s", w->info.warnings[i].text);
     w->n_warnings = w->job->n_warnings;
     add_identity(w, w->info.md5_unpacked_found, w->info.md5_unpacked, OTAD_MD5_LEN);
     add_identity(w, w->info.md5_image_found, w->info.md5_image, OTAD_MD5_LEN);
@@ -200,16 +202,8 @@ static enum otad_err run_chunks(struct intake *w, struct db *db, int64_t first,
 static enum otad_err verify(struct intake *w, struct otad_errinfo *ei)
 {
     struct db *db;
-    size_t size = (size_t)w->job->size_bytes;
     enum otad_err err = otad_reader(w->otad, &db, ei);
-    if (err != OTAD_E_OK)
-        return err;
-    void *copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (copy == MAP_FAILED)
-        return otad_fail(ei, OTAD_E_NOMEM, "No memory to verify the stored image");
-    err = blob_read(db, w->image, copy, size, ei);
-    (void)munmap(copy, size);
-    return err;
+    return err == OTAD_E_OK ? blob_verify(db, w->image, w->job->size_bytes, ei) : err;
 }
 
 static enum otad_err store(struct intake *w, struct otad_errinfo *ei)

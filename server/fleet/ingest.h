@@ -12,6 +12,7 @@
 #include "fleet/build.h"
 #include "fleet/otad.h"
 #include "fleet/preflight.h"
+#include "image/image.h"
 
 /** One upload. The caller fills the first part; everything it points to must live meanwhile. */
 struct ingest_job {
@@ -40,7 +41,7 @@ struct ingest_job {
     bool released;
     char channel_name[OTAD_CHANNEL_MAX + 1]; /* where it was released to */
     struct preflight preflight;                /* the build against the product's devices */
-    char warnings[4][200];
+    char warnings[IMAGE_WARNINGS_MAX + 4][200];
     size_t n_warnings;
 };
 

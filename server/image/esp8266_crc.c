@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Owns eboot's CRC-32. It is zlib's with the bits of every byte, and of the result, in reverse
  * order, and without the final xor: so zlib's fast code does the work. */
+#include <string.h>
+
 #include <zlib.h>
 
 #include "image/esp8266.h"
@@ -14,22 +16,26 @@ static uint32_t reverse32(uint32_t v)
     return v >> 16 | v << 16;
 }
 
-static uint8_t reverse8(uint8_t v)
+/** Turns the bits of each of the 8 bytes around. */
+static uint64_t reverse_bytes(uint64_t v)
 {
-    v = (uint8_t)((v >> 1 & 0x55u) | (v & 0x55u) << 1);
-    v = (uint8_t)((v >> 2 & 0x33u) | (v & 0x33u) << 2);
-    return (uint8_t)(v >> 4 | v << 4);
+    v = (v >> 1 & 0x5555555555555555u) | (v & 0x5555555555555555u) << 1;
+    v = (v >> 2 & 0x3333333333333333u) | (v & 0x3333333333333333u) << 2;
+    return (v >> 4 & 0x0f0f0f0f0f0f0f0fu) | (v & 0x0f0f0f0f0f0f0f0fu) << 4;
 }
 
 uint32_t esp8266_crc(uint32_t crc, const uint8_t *p, size_t n)
 {
-    uint8_t turned[4096];
+    uint64_t turned[512];
     uint32_t z = ~reverse32(crc);
     while (n > 0) {
         size_t take = n < sizeof turned ? n : sizeof turned;
-        for (size_t i = 0; i < take; i++)
-            turned[i] = reverse8(p[i]);
-        z = (uint32_t)crc32_z(z, turned, take);
+        size_t words = (take + 7) / 8;
+        turned[words - 1] = 0; /* the last word may be filled in part */
+        memcpy(turned, p, take);
+        for (size_t i = 0; i < words; i++)
+            turned[i] = reverse_bytes(turned[i]);
+        z = (uint32_t)crc32_z(z, (const Bytef *)turned, take);
         p += take;
         n -= take;
     }
