@@ -124,7 +124,7 @@ static enum otad_err read_want(struct db *db, int64_t image, int64_t *size,
     size_t n = 0;
     bool exists = db_step(&q);
     const void *digest = exists ? db_blob(&q, 1, &n) : NULL;
-    if (n == OTAD_SHA256_LEN)
+    if (digest != NULL && n == OTAD_SHA256_LEN)
         memcpy(sha256, digest, n);
     *size = exists ? db_int(&q, 0) : -1;
     enum otad_err err = db_end(&q, ei);
