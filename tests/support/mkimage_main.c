@@ -9,12 +9,88 @@
 #include "otad/err.h"
 #include "support/imgbuild.h"
 
-enum option_id { OPT_HELP = 1, OPT_DESC_VERSION };
+enum option_id { OPT_HELP = 1, OPT_DESC_VERSION, OPT_CUT };
 
 struct request {
     struct img_spec spec;
-    const char *out;
+    const char *kind, *sign, *out;
+    bool gzip;
+    uint64_t cut; /* bytes to leave away at the end */
 };
+
+/* ---- kinds ---- */
+
+static void make_bootloader(const struct img_spec *spec, struct img *out)
+{
+    if (strcmp(spec->chip, "ESP8266") == 0)
+        img_build_eboot(spec->seed, out);
+    else
+        img_build_bootloader(spec->chip, spec->seed, true, out);
+}
+
+static void make_table(const struct img_spec *spec, struct img *out)
+{
+    (void)spec;
+    img_build_table(true, out);
+}
+
+static void make_otadata(const struct img_spec *spec, struct img *out)
+{
+    (void)spec;
+    img_build_otadata(out);
+}
+
+static void make_littlefs(const struct img_spec *spec, struct img *out)
+{
+    size_t blocks = spec->size_bytes / 4096;
+    img_build_littlefs(4096, blocks < 2 ? 2 : (uint32_t)blocks, 0, out);
+}
+
+static void make_spiffs(const struct img_spec *spec, struct img *out)
+{
+    bool esp8266 = strcmp(spec->chip, "ESP8266") == 0;
+    size_t blocks = spec->size_bytes / 4096;
+    img_build_spiffs(256, 4096, blocks < 2 ? 2 : (uint32_t)blocks, !esp8266, out);
+}
+
+static void make_fat(const struct img_spec *spec, struct img *out)
+{
+    (void)spec;
+    img_build_fat(false, out);
+}
+
+static void make_v1(const struct img_spec *spec, struct img *out)
+{
+    img_build_esp8266_v1(spec->seed, out);
+}
+
+static void make_v2(const struct img_spec *spec, struct img *out)
+{
+    img_build_esp8266_v2(spec->seed, out);
+}
+
+static void make_rtos(const struct img_spec *spec, struct img *out)
+{
+    img_build_esp8266_rtos(spec->seed, out);
+}
+
+static const struct {
+    const char *name;
+    void (*make)(const struct img_spec *spec, struct img *out);
+} kinds[] = {
+    {"bootloader",      make_bootloader },
+    {"partition-table", make_table      },
+    {"otadata",         make_otadata    },
+    {"merged",          img_build_merged},
+    {"littlefs",        make_littlefs   },
+    {"spiffs",          make_spiffs     },
+    {"fat",             make_fat        },
+    {"esp8266-v1",      make_v1         },
+    {"esp8266-v2",      make_v2         },
+    {"esp8266-rtos",    make_rtos       },
+};
+
+/* ---- options ---- */
 
 static const struct option options[] = {
     {"chip",         required_argument, NULL, 'c'             },
@@ -29,6 +105,10 @@ static const struct option options[] = {
     {"old-core",     no_argument,       NULL, 'O'             },
     {"no-hash",      no_argument,       NULL, 'H'             },
     {"compressible", no_argument,       NULL, 'z'             },
+    {"kind",         required_argument, NULL, 'k'             },
+    {"sign",         required_argument, NULL, 'g'             },
+    {"gzip",         no_argument,       NULL, 'G'             },
+    {"cut",          required_argument, NULL, OPT_CUT         },
     {"help",         no_argument,       NULL, OPT_HELP        },
     {NULL,           0,                 NULL, 0               },
 };
@@ -36,7 +116,7 @@ static const struct option options[] = {
 static void usage(FILE *to)
 {
     (void)fputs("usage: mkimage --chip NAME --out FILE [options]\n"
-                "Writes a valid application image with pseudo-random content.\n"
+                "Writes a valid image with pseudo-random content.\n"
                 "  --chip NAME          ESP8266, ESP32, ESP32-C3, …\n"
                 "  --version TEXT       version in a Blynk tag (default: no tag)\n"
                 "  --fw-type TEXT       fw-type in that tag\n"
@@ -47,7 +127,14 @@ static void usage(FILE *to)
                 "  --desc-version TEXT  of an own descriptor\n"
                 "  --old-core           ESP8266: the older checksum rule\n"
                 "  --no-hash            ESP32 family: no appended SHA-256\n"
-                "  --compressible       content that gzip can halve\n",
+                "  --compressible       content that gzip can halve\n"
+                "  --kind KIND          app (default), bootloader, partition-table, otadata,\n"
+                "                       merged, littlefs, spiffs, fat, esp8266-v1, esp8266-v2,\n"
+                "                       esp8266-rtos\n"
+                "  --sign SCHEME        arduino-esp8266, arduino-esp32, secure-boot-v1,\n"
+                "                       secure-boot-v2 (a trailer of that shape, not a signature)\n"
+                "  --gzip               packed, before it is signed\n"
+                "  --cut BYTES          without the last BYTES\n",
                 to);
 }
 
@@ -103,6 +190,17 @@ static bool take_option(int option, struct request *r)
     case 'z':
         r->spec.compressible = true;
         return true;
+    case 'k':
+        r->kind = optarg;
+        return true;
+    case 'g':
+        r->sign = optarg;
+        return true;
+    case 'G':
+        r->gzip = true;
+        return true;
+    case OPT_CUT:
+        return parse_number(optarg, 64u << 20, &r->cut);
     case 'd':
         return parse_desc(optarg, &r->spec.desc);
     case 'S':
@@ -157,6 +255,41 @@ static bool write_file(const char *path, const struct img *img)
     return true;
 }
 
+static bool build(const struct request *r, struct img *out)
+{
+    if (!img_build_app(&r->spec, out)) {
+        (void)fprintf(stderr, "mkimage: no chip %s\n", r->spec.chip);
+        return false;
+    }
+    if (r->kind == NULL || strcmp(r->kind, "app") == 0)
+        return true;
+    img_free(out);
+    for (size_t i = 0; i < OTAD_COUNT(kinds); i++)
+        if (strcmp(r->kind, kinds[i].name) == 0) {
+            kinds[i].make(&r->spec, out);
+            return true;
+        }
+    (void)fprintf(stderr, "mkimage: no kind %s\n", r->kind);
+    return false;
+}
+
+static bool sign(const char *scheme, struct img *img)
+{
+    if (strcmp(scheme, "arduino-esp8266") == 0)
+        img_sign_arduino_esp8266(img, 256);
+    else if (strcmp(scheme, "arduino-esp32") == 0)
+        img_sign_arduino_esp32(img);
+    else if (strcmp(scheme, "secure-boot-v1") == 0)
+        img_sign_secure_boot_v1(img);
+    else if (strcmp(scheme, "secure-boot-v2") == 0)
+        img_sign_secure_boot_v2(img, 2);
+    else {
+        (void)fprintf(stderr, "mkimage: no scheme %s\n", scheme);
+        return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct request r = {.spec = {.flash_mode = 2}};
@@ -164,10 +297,14 @@ int main(int argc, char **argv)
         usage(stderr);
         return 2;
     }
-    struct img img OTAD_AUTO(img_free) = {0};
-    if (!img_build_app(&r.spec, &img)) {
-        (void)fprintf(stderr, "mkimage: no chip %s\n", r.spec.chip);
+    struct img img OTAD_AUTO(img_free) = {0}, packed OTAD_AUTO(img_free) = {0};
+    if (!build(&r, &img))
         return 2;
-    }
-    return write_file(r.out, &img) ? EXIT_SUCCESS : EXIT_FAILURE;
+    if (r.gzip)
+        img_gzip(&img, &packed);
+    struct img *last = r.gzip ? &packed : &img;
+    if (r.sign != NULL && !sign(r.sign, last))
+        return 2;
+    last->n -= r.cut < last->n ? (size_t)r.cut : last->n;
+    return write_file(r.out, last) ? EXIT_SUCCESS : EXIT_FAILURE;
 }
