@@ -54,7 +54,7 @@ ALL_SRC := $(SERVER_SRC) server/main.c $(CLIENT_SRC) $(CLIENT_POSIX_SRC) $(SUPPO
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps build demo run check check-run tests bench bench-quick asan tsan fuzz tidy \
+.PHONY: all deps build demo run check check-run tests bench bench-quick asan tsan coverage fuzz tidy \
   format format-check layers size install uninstall dist docker clean help
 
 all: $(BUILD)/otad $(EXAMPLES) ## build the daemon and the example device
@@ -150,6 +150,12 @@ asan: ## all tests under AddressSanitizer and UBSan
 	$(Q)+$(MAKE) --no-print-directory BUILD=build/asan SAN=address,undefined check-run
 tsan: ## all tests under ThreadSanitizer
 	$(Q)+$(MAKE) --no-print-directory BUILD=build/tsan SAN=thread check-run
+
+coverage: ## test coverage, with its gates
+	$(Q)tools/install-deps.sh build check coverage
+	$(Q)rm -rf build/cov
+	$(Q)+$(MAKE) --no-print-directory BUILD=build/cov CFLAGS='-O0 -g --coverage' CPPFLAGS=-U_FORTIFY_SOURCE LDFLAGS=--coverage check-run
+	$(Q)tools/coverage.sh build/cov
 
 fuzz: ## fuzz each parser for FUZZ_SECONDS (default 60) with libFuzzer
 	$(Q)tools/fuzz.sh $(FUZZ_SRC)

@@ -14,8 +14,9 @@ for program in "$@"; do
     case "$summary" in
     *Checks:*)
         checks=$(echo "$summary" | sed 's/.*Checks: \([0-9]*\).*/\1/')
-        fails=$(echo "$summary" | sed 's/.*Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1 + \2/')
-        fails=$((fails))
+        failures=$(echo "$summary" | sed 's/.*Failures: \([0-9]*\).*/\1/')
+        errors=$(echo "$summary" | sed 's/.*Errors: \([0-9]*\).*/\1/')
+        fails=$((failures + errors))
         ;;
     *passed*)
         checks=$(echo "$summary" | sed 's/ passed.*//')
