@@ -12,17 +12,21 @@
 #include "http/reply.h"
 #include "http/wait.h"
 
-/* What an image answer needs after its check-in; lives until the answer has ended. */
-struct serving {
+/* What is remembered of a recorded answer until it has ended: kept small, because thousands of
+ * slow devices may be half-way at a time. */
+struct sending {
     struct otad *otad;
-    struct ask ask;
-    struct transfer transfer;
-    bool recorded;
+    int64_t product;
+    uint64_t mac;
+    enum checkin_mode mode;
+    int64_t transfer; /* id */
+    int64_t size_bytes;
 };
 
 /* The worker's share while an image is loaded. */
 struct load {
     struct http_wait *wait;
+    struct ask ask;
     struct blob *blob;
     enum otad_err err;
 };
@@ -33,24 +37,14 @@ static void free_load(void *arg)
     blob_release(load->blob);
 }
 
-static void note(const struct serving *s, enum fact_kind kind)
-{
-    const struct fact fact = {.kind = kind,
-                              .product = s->ask.row.product,
-                              .mac = s->ask.in.mac,
-                              .mode = s->ask.in.mode,
-                              .build = s->ask.row.build,
-                              .transfer = s->transfer};
-    (void)overlay_note(s->otad->overlay, &fact); /* dropped only when twice the bound is reached */
-}
-
 /* The answer has ended: handed to the kernel as a whole, or not. */
 static void on_end(void *arg, const struct http_end *end)
 {
-    struct serving *s = arg;
-    struct transfer *t = &s->transfer;
-    if (!s->recorded)
-        return;
+    const struct sending *s = arg;
+    struct fact fact = {.kind = FACT_END, .product = s->product, .mac = s->mac, .mode = s->mode};
+    struct transfer *t = &fact.transfer;
+    t->id = s->transfer;
+    t->size_bytes = s->size_bytes;
     t->state = end->complete ? TRANSFER_SENT : TRANSFER_ABORTED;
     t->bytes_acked = (int64_t)end->bytes_acked;
     if (t->bytes_acked > t->size_bytes || end->complete)
@@ -61,22 +55,43 @@ static void on_end(void *arg, const struct http_end *end)
         (void)snprintf(t->cause, sizeof t->cause, "%s",
                        end->shutting_down ? "server_shutdown" : "peer_gone");
     t->ended_at_s = clock_wall_s(&s->otad->clock);
-    note(s, FACT_END);
+    (void)overlay_note(s->otad->overlay, &fact); /* dropped only when twice the bound is reached */
 }
 
-static void begin_transfer(struct http_req *req, struct serving *s)
+static void note_begin(const struct ask *a, int64_t id)
 {
-    s->recorded = s->ask.registered && !http_req_is_head(req);
-    if (!s->recorded)
-        return;
-    struct transfer *t = &s->transfer;
-    t->id = transfer_new_id(clock_wall_ms(&s->otad->clock));
-    t->size_bytes = s->ask.row.size_bytes;
-    t->started_at_s = clock_wall_s(&s->otad->clock);
-    (void)snprintf(t->client, sizeof t->client, "%s", s->ask.in.said.agent);
-    (void)snprintf(t->address, sizeof t->address, "%s", s->ask.in.said.address);
-    note(s, FACT_SERVE);
+    struct fact fact = {.kind = FACT_SERVE,
+                        .product = a->row.product,
+                        .mac = a->in.mac,
+                        .mode = a->in.mode,
+                        .build = a->row.build};
+    struct transfer *t = &fact.transfer;
+    t->id = id;
+    t->size_bytes = a->row.size_bytes;
+    t->started_at_s = clock_wall_s(&a->otad->clock);
+    (void)snprintf(t->client, sizeof t->client, "%s", a->in.said.agent);
+    (void)snprintf(t->address, sizeof t->address, "%s", a->in.said.address);
+    (void)overlay_note(a->otad->overlay, &fact); /* as above */
+}
+
+static enum otad_err begin_transfer(struct http_req *req, const struct ask *a,
+                                    struct otad_errinfo *ei)
+{
+    if (!a->registered || http_req_is_head(req))
+        return OTAD_E_OK;
+    struct sending *s = malloc(sizeof *s);
+    if (s == NULL)
+        return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
+    *s = (struct sending){.otad = a->otad,
+                          .product = a->row.product,
+                          .mac = a->in.mac,
+                          .mode = a->in.mode,
+                          .transfer = transfer_new_id(clock_wall_ms(&a->otad->clock)),
+                          .size_bytes = a->row.size_bytes};
+    http_req_set_state(req, s, free);
+    note_begin(a, s->transfer);
     http_req_on_end(req, on_end, s);
+    return OTAD_E_OK;
 }
 
 /* Canonical names: some clients compare them case-sensitively. Content-Length is MHD's. */
@@ -94,12 +109,17 @@ static void add_headers(struct http_reply *reply, const struct checkin_row *row)
 }
 
 /* Takes over the share. */
-static enum otad_err send(struct http_req *req, struct serving *s, struct blob *blob)
+static enum otad_err send(struct http_req *req, const struct ask *a, struct blob *blob,
+                          struct otad_errinfo *ei)
 {
-    begin_transfer(req, s);
+    enum otad_err err = begin_transfer(req, a, ei);
+    if (err != OTAD_E_OK) {
+        blob_release(blob);
+        return err;
+    }
     struct http_reply *reply =
         http_reply_borrow(blob_data(blob), blob_bytes(blob), blob_release, blob);
-    add_headers(reply, &s->ask.row);
+    add_headers(reply, &a->row);
     return http_reply_send(req, reply, 200);
 }
 
@@ -116,21 +136,22 @@ static enum otad_err resume(struct http_req *req, void *work, struct otad_errinf
     struct load *load = work;
     if (load->err != OTAD_E_OK)
         return otad_fail(ei, load->err, "The image can't be read");
-    return send(req, http_req_state(req), OTAD_STEAL(load->blob));
+    return send(req, &load->ask, OTAD_STEAL(load->blob), ei);
 }
 
-static enum otad_err wait_for_image(struct http_req *req, struct serving *s,
+static enum otad_err wait_for_image(struct http_req *req, const struct ask *a,
                                     struct otad_errinfo *ei)
 {
+    struct otad *o = a->otad;
     struct http_wait *wait = http_wait_new(sizeof(struct load), free_load);
     if (wait == NULL)
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
     struct load *load = http_wait_work(wait);
     load->wait = wait;
-    (void)http_wait_start(req, wait, otad_config_int(s->otad, &s->otad->config.load_timeout_s),
-                          resume);
+    load->ask = *a;
+    (void)http_wait_start(req, wait, otad_config_int(o, &o->config.load_timeout_s), resume);
     struct blob *blob;
-    enum otad_err err = blob_get(s->otad->blobs, s->ask.row.image, &blob, loaded, load);
+    enum otad_err err = blob_get(o->blobs, a->row.image, &blob, loaded, load);
     if (err != OTAD_PENDING)
         loaded(load, err == OTAD_E_OK ? blob : NULL, err);
     return OTAD_PENDING;
@@ -138,12 +159,6 @@ static enum otad_err wait_for_image(struct http_req *req, struct serving *s,
 
 enum otad_err serve_image(struct http_req *req, const struct ask *a, struct otad_errinfo *ei)
 {
-    struct serving *s = calloc(1, sizeof *s);
-    if (s == NULL)
-        return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
-    s->otad = a->otad;
-    s->ask = *a;
-    http_req_set_state(req, s, free);
     struct blob *blob = blob_get_cached(a->otad->blobs, a->row.image);
-    return blob != NULL ? send(req, s, blob) : wait_for_image(req, s, ei);
+    return blob != NULL ? send(req, a, blob, ei) : wait_for_image(req, a, ei);
 }

@@ -26,11 +26,13 @@ struct fact {
     int64_t product;
     uint64_t mac; /* 0 with FACT_ANONYMOUS */
     enum checkin_mode mode;
-    struct device_facts said; /* FACT_CHECKIN */
-    int64_t build;            /* FACT_SERVE: seq */
-    struct transfer transfer; /* FACT_SERVE, FACT_END; its `update` is filled in by the fold */
-    int64_t count;            /* FACT_ANONYMOUS: how many */
-    struct fact *next;        /* private */
+    union {
+        struct device_facts said; /* FACT_CHECKIN */
+        struct transfer transfer; /* FACT_SERVE, FACT_END; its `update` is filled in by the fold */
+    };
+    int64_t build;     /* FACT_SERVE: seq */
+    int64_t count;     /* FACT_ANONYMOUS: how many */
+    struct fact *next; /* private */
 };
 
 /** Opaque, thread-safe. */
