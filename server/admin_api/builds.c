@@ -14,7 +14,7 @@
 #include "fleet/blob_cache.h"
 #include "fleet/channel.h"
 #include "fleet/worker.h"
-#include "http/reply.h"
+#include "http/download.h"
 #include "http/wait.h"
 
 static enum otad_err find(struct db *db, int64_t product, const char *id_text, struct build *out,
@@ -107,12 +107,16 @@ static enum otad_err send_file(struct http_req *req, void *work, struct otad_err
     if (f->err != OTAD_E_OK)
         return otad_fail(ei, f->err, "The image can't be read");
     struct blob *blob = OTAD_STEAL(f->blob);
-    struct http_reply *reply =
-        http_reply_borrow(blob_data(blob), blob_bytes(blob), blob_release, blob);
+    const struct http_download d = {.data = blob_data(blob),
+                                    .size = blob_bytes(blob),
+                                    .etag = f->etag,
+                                    .free_data = blob_release,
+                                    .arg = blob};
+    unsigned status;
+    struct http_reply *reply = http_download(req, &d, &status);
     http_reply_header(reply, "Content-Type", "application/octet-stream");
     http_reply_header(reply, "Content-Disposition", "attachment");
-    http_reply_header(reply, "ETag", f->etag);
-    return http_reply_send(req, reply, 200);
+    return http_reply_send(req, reply, status);
 }
 
 enum otad_err admin_build_file(struct http_req *req, struct otad_errinfo *ei)
