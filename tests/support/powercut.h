@@ -21,6 +21,7 @@ enum powercut_fault {
 /** All fields may be changed while the daemon runs. Zeroes are: no gate, no faults, no cut. */
 struct powercut {
     atomic_uint gate;       /* test: not 0 = a sync waits here before it writes anything */
+    atomic_uint permits;    /* test: with the gate closed, so many syncs pass; counted down */
     atomic_uint waiting;    /* shim: syncs that wait at the gate now */
     atomic_uint syncs;      /* shim: syncs that have returned */
     atomic_uint dirty_syncs; /* shim: of those, syncs that had something to write */

@@ -272,12 +272,21 @@ static void settle_deletions(void)
     (void)pthread_mutex_unlock(&shadows_lock);
 }
 
+static bool gate_opens(void)
+{
+    unsigned permits = atomic_load(&control->permits);
+    while (permits > 0)
+        if (atomic_compare_exchange_weak(&control->permits, &permits, permits - 1))
+            return true;
+    return atomic_load(&control->gate) == 0;
+}
+
 static void wait_at_gate(void)
 {
     if (atomic_load(&control->gate) == 0)
         return;
     (void)atomic_fetch_add(&control->waiting, 1);
-    while (atomic_load(&control->gate) != 0)
+    while (!gate_opens())
         (void)usleep(500);
     (void)atomic_fetch_sub(&control->waiting, 1);
 }
