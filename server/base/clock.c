@@ -46,6 +46,12 @@ bool clock_parse(const char *text, int64_t *out)
     }
     if (end == NULL || *end != '\0')
         return false;
-    *out = (int64_t)timegm(&tm);
+    /* strptime() takes blanks, single digits and 31 February; only the exact text reads back. */
+    int64_t wall_s = (int64_t)timegm(&tm);
+    char again[CLOCK_TEXT];
+    clock_text(wall_s, again);
+    if (strncmp(again, text, strlen(text)) != 0)
+        return false;
+    *out = wall_s;
     return true;
 }

@@ -24,7 +24,7 @@ enum otad_err json_read_object(const char *text, size_t n, json_t **out,
 enum otad_err json_only_keys(json_t *obj, const char *const *known,
                              struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** Reads a string of at most max bytes without control characters.
+/** Reads a string of at most max bytes without control characters but newline and tab.
  *  @param out  borrowed from obj; NULL when the key is absent and not `needed`
  *  @return OTAD_E_OK or OTAD_E_INVALID. */
 enum otad_err json_get_str(json_t *obj, const char *key, size_t max, bool needed, const char **out,

@@ -22,7 +22,6 @@ bool mac_parse(const char *text, uint64_t *out)
         return false;
 
     uint64_t mac = 0;
-    size_t digits = 0;
     for (size_t i = 0; i < len; i++) {
         if (separator != '\0' && i % 3 == 2) {
             if (text[i] != separator)
@@ -33,9 +32,8 @@ bool mac_parse(const char *text, uint64_t *out)
         if (value < 0)
             return false;
         mac = mac << 4 | (uint64_t)value;
-        digits++;
     }
-    if (digits != 12 || mac == 0 || mac == MAC_ALL_ONES || (mac & MAC_MULTICAST_BIT) != 0)
+    if (mac == 0 || mac == MAC_ALL_ONES || (mac & MAC_MULTICAST_BIT) != 0)
         return false;
     *out = mac;
     return true;

@@ -34,7 +34,8 @@ static enum otad_err set_number(const struct option_row *row, const char *text, 
             end++;
         }
     }
-    if (end == text || *end != '\0' || errno != 0 || n < row->min / scale || n > row->max / scale)
+    if (end == text || *end != '\0' || errno != 0 || n < row->min / scale || n > row->max / scale ||
+        n * scale < row->min)
         return otad_fail(ei, OTAD_E_INVALID,
                          "'%s.%s' is '%.60s', expected a whole number from %" PRId64 " to %" PRId64
                          "%s%s",
@@ -175,7 +176,7 @@ static size_t distance(const char *a, const char *b)
 {
     size_t na = strlen(a), nb = strlen(b);
     if (na > NAME_MAX_CHARS || nb > NAME_MAX_CHARS)
-        return SIZE_MAX;
+        return SIZE_MAX / 2; /* far, and still addable */
     size_t row[NAME_MAX_CHARS + 1];
     for (size_t j = 0; j <= nb; j++)
         row[j] = j;
@@ -225,11 +226,31 @@ static enum otad_err unknown_key(const struct option_table *t, const char *where
 
 /* ---- file --------------------------------------------------------------------------------- */
 
+#define ROWS_MAX 256 /* rows whose repetition is noticed */
+
 struct file_state {
     const struct option_table *table;
     void *values;
+    bool seen[ROWS_MAX];
     struct otad_errinfo first; /* the first error: inih tells only its line */
 };
+
+/* inih takes an indented line for one more value of the key above it: "  port = 1" below "dir = /x"
+ * would set dir. As every key stands once, that shows as a key given twice. */
+static bool is_again(struct file_state *s, const struct option_row *row)
+{
+    size_t i = (size_t)(row - s->table->rows);
+    if (i >= ROWS_MAX || !s->seen[i]) {
+        if (i < ROWS_MAX)
+            s->seen[i] = true;
+        return false;
+    }
+    (void)otad_fail(&s->first, OTAD_E_INVALID, "'%s.%s' is given a second time", row->section,
+                    row->key);
+    (void)otad_hint(&s->first, "Each key stands once. An indented line counts as a further value "
+                               "of the key above it: begin every line at the margin.");
+    return true;
+}
 
 static int on_pair(void *user, const char *section, const char *name, const char *value)
 {
@@ -238,7 +259,7 @@ static int on_pair(void *user, const char *section, const char *name, const char
         return 0;
     const struct option_row *row = find_row(s->table, section, name);
     if (row != NULL)
-        return set_value(row, value, s->values, &s->first) == OTAD_E_OK;
+        return !is_again(s, row) && set_value(row, value, s->values, &s->first) == OTAD_E_OK;
     char full[128];
     (void)snprintf(full, sizeof full, "%.60s%s%.60s", section, *section ? "." : "", name);
     (void)unknown_key(s->table, "", full, &s->first);
