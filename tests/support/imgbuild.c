@@ -74,10 +74,8 @@ static void put_eboot(const struct img_spec *spec, uint64_t *state, struct img *
     img_fill(out, 0xaa, EBOOT_BYTES - out->n);
 }
 
-static void seal_esp8266(const struct img_spec *spec, struct img *out)
+void img_seal_esp8266(struct img *out)
 {
-    if (spec->old_core)
-        return;
     img_set_u32(out, CRC_OFFSET, 0);
     img_set_u32(out, CRC_OFFSET + 4, 0);
     uint32_t crc = crc8266(out->data, out->n);
@@ -108,7 +106,8 @@ static void build_esp8266(const struct img_spec *spec, struct img *out)
         img_put_filler_segment(out, loads[i], SMALL_SEGMENT, &state, &sum);
     img_put_checksum(out, EBOOT_BYTES, sum);
     img_free(&irom);
-    seal_esp8266(spec, out);
+    if (!spec->old_core)
+        img_seal_esp8266(out);
 }
 
 /* ---- ESP32 family ---- */
@@ -239,7 +238,8 @@ void img_reseal(const struct img_spec *spec, struct img *img)
         }
         sum = sum_segments(img, EBOOT_BYTES, 8, &at);
         img->data[at] = sum;
-        seal_esp8266(spec, img);
+        if (!spec->old_core)
+            img_seal_esp8266(img);
         return;
     }
     uint8_t sum = sum_segments(img, 0, 24, &at);

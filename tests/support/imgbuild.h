@@ -90,6 +90,9 @@ void img_build_spiffs(uint32_t page, uint32_t block_bytes, uint32_t blocks, bool
 /** A FAT volume, at 4096 when levelled, as wear levelling shifts it. */
 void img_build_fat(bool levelled, struct img *out);
 
+/** An ESP8266 image from a 32-bit ELF file: eboot, then the named sections (NULL at the end). */
+void img_build_from_elf(const struct img *elf, const char *const *sections, struct img *out);
+
 /** gzip of an image, one member. */
 void img_gzip(const struct img *in, struct img *out);
 
@@ -120,6 +123,9 @@ void img_put_filler_segment(struct img *img, uint32_t load, size_t n, uint64_t *
 
 /** Zeros so that the checksum is the last byte of a 16-byte line, counted from `start`. */
 void img_put_checksum(struct img *img, size_t start, uint8_t sum);
+
+/** Length and CRC words of a newer ESP8266 image, at 0x1010. */
+void img_seal_esp8266(struct img *img);
 
 /** SHA-256 of everything from `start`. */
 void img_put_sha256(struct img *img, size_t start);
