@@ -195,7 +195,7 @@ uninstall: ## undo install; configuration of yours and data stay
 dist: ## a release tarball
 	git archive --prefix=otad-$(VERSION)/ -o $(BUILD)/otad-$(VERSION).tar.gz HEAD
 docker: ## build the container image
-	docker build -t otad:$(VERSION) .
+	docker build --build-arg VERSION=$(VERSION) -t otad:$(VERSION) .
 clean: ## remove what was built
 	rm -rf $(BUILD)
 
