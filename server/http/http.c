@@ -29,7 +29,8 @@ static bool is_device_path(const struct http_req *req)
     const char *const *prefix = req->http->settings.routes.device_prefixes;
     for (; *prefix != NULL; prefix++) {
         size_t n = strlen(*prefix);
-        if (strncmp(req->raw + 1, *prefix, n) == 0 && (req->raw[n + 1] == '/' || req->raw[n + 1] == '\0'))
+        if (strncmp(req->path + 1, *prefix, n) == 0 &&
+            (req->path[n + 1] == '/' || req->path[n + 1] == '\0'))
             return true;
     }
     return false;
@@ -38,15 +39,20 @@ static bool is_device_path(const struct http_req *req)
 /* MHD's first word of a request: its raw target, before any decoding. */
 static void *on_target(void *cls, const char *raw, struct MHD_Connection *mhd)
 {
-    size_t n = strlen(raw);
-    struct http_req *req = calloc(1, sizeof *req + 3 * n + 4);
-    if (req == NULL)
+    size_t n = strlen(raw), path_n = strcspn(raw, "?");
+    struct http_req *req = calloc(1, sizeof *req + path_n + 2);
+    struct http_asked *asked = malloc(sizeof *asked + 2 * n + 2);
+    if (req == NULL || asked == NULL) {
+        free(req);
+        free(asked);
         return NULL;
+    }
     req->http = cls;
     req->mhd = mhd;
-    memcpy(req->raw, raw, n);
-    req->target_ok = target_parse(req->raw, req->raw + n + 1, &req->target);
-    req->raw[strcspn(req->raw, "?")] = '\0'; /* the query may hold a token: never logged */
+    memcpy(req->path, raw, path_n); /* the query may hold a token: never logged */
+    req->asked = asked;
+    asked->params.n = 0;
+    req->target_ok = target_parse(raw, asked->text, &asked->target);
     req->device_path = is_device_path(req);
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
@@ -57,17 +63,19 @@ static void *on_target(void *cls, const char *raw, struct MHD_Connection *mhd)
     return req;
 }
 
-static enum MHD_Result reply_result(const struct http_req *req)
+static enum MHD_Result answered(struct http_req *req)
 {
+    req->stage = STAGE_ANSWERED;
+    free(req->asked);
+    req->asked = NULL;
     return req->queue_failed || !req->queued ? MHD_NO : MHD_YES;
 }
 
 static enum MHD_Result answer_error(struct http_req *req, enum otad_err err,
                                     const struct otad_errinfo *ei)
 {
-    req->stage = STAGE_ANSWERED;
     (void)http_reply_error(req, err, ei);
-    return reply_result(req);
+    return answered(req);
 }
 
 /* Runs a handler or a resume to its end: an answer, a wait, or an error to be told. */
@@ -79,8 +87,7 @@ static enum MHD_Result conclude(struct http_req *req, enum otad_err err, struct 
         err = otad_fail(ei, OTAD_E_INTERNAL, "The handler gave no answer");
     if (err != OTAD_E_OK && !req->queued)
         return answer_error(req, err, ei);
-    req->stage = STAGE_ANSWERED;
-    return reply_result(req);
+    return answered(req);
 }
 
 static enum MHD_Result run_handler(struct http_req *req)
@@ -120,15 +127,15 @@ static enum MHD_Result refuse(struct http_req *req, enum otad_err err, struct ot
 static enum otad_err find_route(struct http_req *req, struct otad_errinfo *ei)
 {
     unsigned allow;
-    req->route = route_find(&req->http->settings.routes, req->method, &req->target, &req->params,
-                            &allow);
+    req->route = route_find(&req->http->settings.routes, req->method, &req->asked->target,
+                            &req->asked->params, &allow);
     if (req->route != NULL)
         return OTAD_E_OK;
     if (allow == 0) {
-        (void)otad_fail(ei, OTAD_E_NOENT, "There is nothing at %.120s", req->raw);
+        (void)otad_fail(ei, OTAD_E_NOENT, "There is nothing at %.120s", req->path);
         return otad_hint(ei, "GET /api/v1/endpoints lists what there is.");
     }
-    (void)otad_fail(ei, OTAD_E_METHOD, "This method is not allowed at %.120s", req->raw);
+    (void)otad_fail(ei, OTAD_E_METHOD, "This method is not allowed at %.120s", req->path);
     char methods[64];
     route_methods_text(allow, methods, sizeof methods);
     return otad_hint(ei, "%s", methods);
@@ -248,7 +255,7 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
     if (req->on_end != NULL)
         tell_end(req, code);
     log_debug(req->http->settings.log, "request", "status=%u address=%s path=%s", req->status,
-              req->address, req->raw);
+              req->address, req->path);
     if (req->conn != NULL)
         conn_set_phase(req->conn, CONN_IDLE, http_now_ms());
     if (req->wait != NULL)
@@ -260,6 +267,7 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
     free(req->who);
     free(req->body);
     free(req->local);
+    free(req->asked);
     free(req);
 }
 

@@ -32,6 +32,13 @@ struct http_refusal {
     struct otad_errinfo ei;
 };
 
+/* What was asked for. Goes once the answer is under way: thousands may be half-way at a time. */
+struct http_asked {
+    struct target target;
+    struct route_params params;
+    char text[]; /* room for the decoded texts of both */
+};
+
 struct http_req {
     struct http *http;
     struct MHD_Connection *mhd;
@@ -41,8 +48,7 @@ struct http_req {
     enum http_stage stage;
     bool http10, device_path, target_ok, close_after;
     bool queued, queue_failed;
-    struct target target;
-    struct route_params params;
+    struct http_asked *asked; /* NULL once answered */
     struct http_who *who; /* NULL on open and device routes */
     char *body;
     size_t body_n;
@@ -59,7 +65,7 @@ struct http_req {
     char address[46];
     char *local;
     unsigned status;
-    char raw[]; /* the raw target with its NUL, then room for the decoded texts */
+    char path[]; /* as it came, without the query; two NULs follow */
 };
 
 struct http_listener {

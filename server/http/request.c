@@ -14,22 +14,22 @@ void *http_req_app(const struct http_req *req)
 
 const char *http_req_param(const struct http_req *req, const char *name)
 {
-    return route_param(&req->params, name);
+    return route_param(&req->asked->params, name);
 }
 
 const char *http_req_query(const struct http_req *req, const char *key)
 {
-    return target_query(&req->target, key);
+    return target_query(&req->asked->target, key);
 }
 
 size_t http_req_query_count(const struct http_req *req)
 {
-    return req->target.n_query;
+    return req->asked->target.n_query;
 }
 
 const char *http_req_query_key(const struct http_req *req, size_t i)
 {
-    return req->target.query[i].key;
+    return req->asked->target.query[i].key;
 }
 
 const char *http_req_header(const struct http_req *req, const char *name)
@@ -44,7 +44,7 @@ bool http_req_is_head(const struct http_req *req)
 
 const char *http_req_path(const struct http_req *req)
 {
-    return req->raw; /* cut at the '?' once it was parsed */
+    return req->path;
 }
 
 static void sockaddr_text(const struct sockaddr *addr, char *host, size_t room, unsigned *port)
