@@ -114,10 +114,7 @@ static enum otad_err choose_version(struct intake *w, struct otad_errinfo *ei)
     (void)otad_fail(ei, OTAD_E_INVALID, "The build needs a version: none was passed, and %s",
                     version != NULL ? "the one in the image has characters a header can't hold"
                                     : found);
-    return otad_hint(ei, "curl -H \"Authorization: Bearer $KEY\" -F file=@%.100s -F version=1.0.0 "
-                         "%.80s/api/v1/products/%s/builds",
-                     w->job->filename[0] ? w->job->filename : "Sketch.ino.bin", w->job->base_url,
-                     w->job->slug);
+    return ingest_hint_curl(w, "1.0.0", ei);
 }
 
 static void add_identity(struct intake *w, bool known, const uint8_t *digest, size_t n)

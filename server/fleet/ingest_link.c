@@ -12,6 +12,8 @@
 #include "fleet/intake.h"
 #include "fleet/product.h"
 
+#define HINT_NAME_MAX 100 /* of a file name in a hint, bytes */
+
 void ingest_warn(struct ingest_job *job, const char *fmt, ...)
 {
     va_list args;
@@ -20,6 +22,24 @@ void ingest_warn(struct ingest_job *job, const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(job->warnings[job->n_warnings++], sizeof job->warnings[0], fmt, args);
     va_end(args);
+}
+
+enum otad_err ingest_hint_curl(const struct intake *w, const char *version,
+                               struct otad_errinfo *ei)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+";
+    const char *name = w->job->filename;
+    if (name[0] == '\0' || strlen(name) > HINT_NAME_MAX)
+        name = "Sketch.ino.bin";
+    /* Quoted for the shell and for -F, where ';' and ',' mean something; the upload lets no
+     * quote into either. */
+    bool quote = name[strspn(name, plain)] != '\0';
+    char file[HINT_NAME_MAX + 16];
+    (void)snprintf(file, sizeof file, quote ? "'file=@\"%s\"'" : "file=@%s", name);
+    const char *around = version[strspn(version, plain)] != '\0' ? "'" : "";
+    return otad_hint(ei, "curl -H \"Authorization: Bearer $KEY\" -F %s -F %sversion=%s%s "
+                         "%.80s/api/v1/products/%s/builds",
+                     file, around, version, around, w->job->base_url, w->job->slug);
 }
 
 /* The same version with other bytes: says what to type instead. */
@@ -32,10 +52,7 @@ static enum otad_err version_taken(const struct intake *w, const struct build *e
                     "Version %s exists already, with other bytes: build %" PRIu64 "%s%.60s",
                     w->version, (uint64_t)existing->id, existing->filename[0] ? ", from " : "",
                     existing->filename);
-    return otad_hint(ei, "curl -H \"Authorization: Bearer $KEY\" -F file=@%.100s -F version=%s "
-                         "%.80s/api/v1/products/%s/builds",
-                     w->job->filename[0] ? w->job->filename : "Sketch.ino.bin", next,
-                     w->job->base_url, w->job->slug);
+    return ingest_hint_curl(w, next, ei);
 }
 
 enum otad_err ingest_find_existing(const struct intake *w, struct db *db, bool *found,

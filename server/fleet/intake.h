@@ -25,6 +25,10 @@ struct intake {
 /** Notes a warning for the answer; more than fit are dropped. */
 void ingest_warn(struct ingest_job *job, const char *fmt, ...) OTAD_PRINTF(2, 3);
 
+/** Hints at the exact curl that uploads the same file as this version. @return ei->code */
+enum otad_err ingest_hint_curl(const struct intake *w, const char *version,
+                               struct otad_errinfo *ei);
+
 /** Looks for a build with this version. @return OTAD_E_OK with *found (then job->build is it), or
  *  OTAD_E_CONFLICT when it has other bytes: the hint is the curl with the next version */
 enum otad_err ingest_find_existing(const struct intake *w, struct db *db, bool *found,
