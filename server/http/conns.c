@@ -165,6 +165,18 @@ static int64_t deadline(const struct conn_limits *limits, enum conn_phase phase)
     return INT64_MAX;
 }
 
+/* Whether the client closed before its request was complete. MHD 0.9.75 doesn't notice when the
+ * FIN arrives together with the last bytes: it waits for another edge of epoll. Two sweeps must see
+ * it, because a client that has sent all and closes its half still waits for the answer. */
+static bool peer_left(struct conn *conn, enum conn_phase phase)
+{
+    char byte;
+    bool before = conn->peer_left;
+    conn->peer_left = (phase == CONN_HEAD || phase == CONN_BODY) &&
+                      recv(conn->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    return before && conn->peer_left;
+}
+
 void conns_sweep(struct conns *c, int64_t now_ms)
 {
     (void)pthread_mutex_lock(&c->lock);
@@ -172,7 +184,7 @@ void conns_sweep(struct conns *c, int64_t now_ms)
         enum conn_phase phase =
             (enum conn_phase)atomic_load_explicit(&at->phase, memory_order_relaxed);
         int64_t age = now_ms - atomic_load_explicit(&at->since_ms, memory_order_relaxed);
-        if (age > deadline(&c->limits, phase))
+        if (age > deadline(&c->limits, phase) || peer_left(at, phase))
             (void)shutdown(at->fd, SHUT_RDWR); /* may be gone already: then there's nothing to do */
     }
     (void)pthread_mutex_unlock(&c->lock);

@@ -24,6 +24,7 @@ struct conn {
     int fd;
     atomic_int phase;
     _Atomic int64_t since_ms; /* monotonic time of the phase's start */
+    bool peer_left;           /* seen by the last sweep; the sweep's alone */
 };
 
 struct conn_limits {
@@ -48,7 +49,8 @@ void conns_remove(struct conns *conns, struct conn *conn);
 
 void conn_set_phase(struct conn *conn, enum conn_phase phase, int64_t now_ms);
 
-/** Shuts down the sockets whose phase has lasted too long; MHD then closes them. */
+/** Shuts down the sockets whose phase has lasted too long, or whose client left in the middle of a
+ *  request; MHD then closes them. */
 void conns_sweep(struct conns *conns, int64_t now_ms);
 
 /** Shuts down connections between two requests. @return how many others are left. */
