@@ -330,6 +330,8 @@ static void create_key(struct client *me)
     struct reply r = send_json(&me->c->d, me->c->key, "POST", "/api/v1/keys", body);
     if (is_kept(me, "key", &r, 201)) {
         (void)snprintf(p.id, sizeof p.id, "%s", reply_text(&r, "key"));
+        if (strncmp(p.id, "otad_", 5) != 0)
+            trouble(me->c, "a key's answer has no key", &r);
         promised(me, &p);
     }
     reply_free(&r);

@@ -45,8 +45,8 @@ static bool line_is(const char *line, size_t n, const char *name)
 
 const char *reply_header(const struct reply *r, const char *name)
 {
-    static char value[4][1024];
-    static unsigned slot;
+    static _Thread_local char value[4][1024]; /* crash tests ask from many threads */
+    static _Thread_local unsigned slot;
     const char *at = r->head != NULL ? r->head : "", *line;
     for (size_t n = next_line(&at, &line); n > 0; n = next_line(&at, &line))
         if (line_is(line, n, name)) {

@@ -61,30 +61,38 @@ static sqlite3_file *real(sqlite3_file *f)
 
 /* ---- shadows ------------------------------------------------------------------------------ */
 
-static struct shadow *shadow_find(const char *path)
+/* Under shadows_lock. */
+static struct shadow *look_up(const char *path)
 {
-    (void)pthread_mutex_lock(&shadows_lock);
     struct shadow *s = shadows;
     while (s != NULL && strcmp(s->path, path) != 0)
         s = s->next;
+    return s;
+}
+
+static struct shadow *shadow_find(const char *path)
+{
+    (void)pthread_mutex_lock(&shadows_lock);
+    struct shadow *s = look_up(path);
     (void)pthread_mutex_unlock(&shadows_lock);
     return s;
 }
 
+/* The shadow of a path, made when there is none: two threads may open it at once. */
 static struct shadow *shadow_get(const char *path, sqlite3_int64 disk)
 {
-    struct shadow *s = shadow_find(path);
-    if (s != NULL)
-        return s;
-    s = calloc(1, sizeof *s);
-    if (s == NULL || (s->path = strdup(path)) == NULL)
-        abort();
-    (void)pthread_mutex_init(&s->lock, NULL);
-    s->size = s->disk = s->intact = disk;
-    s->new_name = disk == 0;
     (void)pthread_mutex_lock(&shadows_lock);
-    s->next = shadows;
-    shadows = s;
+    struct shadow *s = look_up(path);
+    if (s == NULL) {
+        s = calloc(1, sizeof *s);
+        if (s == NULL || (s->path = strdup(path)) == NULL)
+            abort();
+        (void)pthread_mutex_init(&s->lock, NULL);
+        s->size = s->disk = s->intact = disk;
+        s->new_name = disk == 0;
+        s->next = shadows;
+        shadows = s;
+    }
     (void)pthread_mutex_unlock(&shadows_lock);
     return s;
 }
