@@ -9,8 +9,12 @@ static const struct {
     unsigned bit;
     const char *token;
 } methods[] = {
-    {HTTP_GET, "GET"},     {HTTP_HEAD, "HEAD"}, {HTTP_POST, "POST"},
-    {HTTP_PATCH, "PATCH"}, {HTTP_PUT, "PUT"},   {HTTP_DELETE, "DELETE"},
+    {HTTP_GET,    "GET"   },
+    {HTTP_HEAD,   "HEAD"  },
+    {HTTP_POST,   "POST"  },
+    {HTTP_PATCH,  "PATCH" },
+    {HTTP_PUT,    "PUT"   },
+    {HTTP_DELETE, "DELETE"},
 };
 
 unsigned route_method(const char *token)
@@ -67,6 +71,11 @@ static bool piece_matches(const struct piece *p, const char *segment)
            memcmp(segment + n - p->tail_n, p->tail, p->tail_n) == 0;
 }
 
+static long piece_weight(const struct piece *p)
+{
+    return p->name == NULL ? 1000 : (long)(p->head_n + p->tail_n);
+}
+
 /* How literal a match is: literal segments first, then longer literal text around names.
  * -1 = no match. */
 static long match(const char *path, const struct target *target)
@@ -77,7 +86,7 @@ static long match(const char *path, const struct target *target)
     for (; next_piece(&path, &p); i++) {
         if (i == target->n_segments || !piece_matches(&p, target->segments[i]))
             return -1;
-        weight += p.name == NULL ? 1000 : (long)(p.head_n + p.tail_n);
+        weight += piece_weight(&p);
     }
     return i == target->n_segments ? weight : -1;
 }
@@ -122,28 +131,36 @@ const struct http_route *route_find(const struct http_route_table *t, unsigned m
     return best;
 }
 
-static bool pieces_overlap(const struct piece *a, const struct piece *b)
+/* Whether some segment matches both pieces. */
+static bool pieces_agree(const struct piece *a, const struct piece *b)
 {
-    if (a->name == NULL || b->name == NULL)
-        return a->name == NULL && b->name == NULL && a->head_n == b->head_n &&
-               memcmp(a->head, b->head, a->head_n) == 0;
-    /* Both templated: equally specific unless their literal parts can't agree. */
+    if (a->name == NULL && b->name == NULL)
+        return a->head_n == b->head_n && memcmp(a->head, b->head, a->head_n) == 0;
+    if (a->name == NULL || b->name == NULL) {
+        const struct piece *literal = a->name == NULL ? a : b, *named = a->name == NULL ? b : a;
+        return literal->head_n > named->head_n + named->tail_n &&
+               memcmp(literal->head, named->head, named->head_n) == 0 &&
+               memcmp(literal->head + literal->head_n - named->tail_n, named->tail,
+                      named->tail_n) == 0;
+    }
     size_t head = a->head_n < b->head_n ? a->head_n : b->head_n;
     size_t tail = a->tail_n < b->tail_n ? a->tail_n : b->tail_n;
     return memcmp(a->head, b->head, head) == 0 &&
-           memcmp(a->tail + a->tail_n - tail, b->tail + b->tail_n - tail, tail) == 0 &&
-           a->head_n + a->tail_n == b->head_n + b->tail_n;
+           memcmp(a->tail + a->tail_n - tail, b->tail + b->tail_n - tail, tail) == 0;
 }
 
 bool route_overlap(const char *a, const char *b)
 {
     struct piece x, y;
+    long weight_a = 0, weight_b = 0;
     for (;;) {
         bool more_a = next_piece(&a, &x), more_b = next_piece(&b, &y);
         if (!more_a && !more_b)
-            return true;
-        if (more_a != more_b || !pieces_overlap(&x, &y))
+            return weight_a == weight_b;
+        if (more_a != more_b || !pieces_agree(&x, &y))
             return false;
+        weight_a += piece_weight(&x);
+        weight_b += piece_weight(&y);
     }
 }
 
