@@ -2,7 +2,7 @@
 
 -- A kind of device of one chip family. Owner: fleet/product.c
 CREATE TABLE product (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,        -- never used again: unflushed facts name it
     slug TEXT NOT NULL UNIQUE CHECK (length(slug) BETWEEN 1 AND 63),
     name TEXT NOT NULL CHECK (length(name) <= 128),
     chip TEXT NOT NULL DEFAULT '',               -- '' until the first build sets it
@@ -17,7 +17,7 @@ CREATE TABLE product (
 
 -- The bytes of one firmware file, once. Owner: fleet/blob.c
 CREATE TABLE image (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,        -- never used again: images in memory go by it
     sha256 BLOB NOT NULL CHECK (length(sha256) = 32),
     md5 BLOB NOT NULL CHECK (length(md5) = 16),
     size_bytes INTEGER NOT NULL CHECK (size_bytes > 0),
