@@ -172,15 +172,33 @@ static void promised(struct client *me, const struct promise *p)
     add_promise(&me->kept, p);
 }
 
-/* No answer: the daemon is gone. Other answers than the wanted one are trouble. */
+static bool is_dead(pid_t pid)
+{
+    siginfo_t info = {.si_pid = 0};
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
+/* Whether the silence is the kill's doing. A dying process closes its sockets first. */
+static bool is_over(struct crash *c)
+{
+    for (int i = 0; i < 200; i++) {
+        int pid = atomic_load(&c->pid); /* 0: somebody is killing it */
+        if (pid == 0 || is_dead(pid))
+            return true;
+        test_sleep_ms(5);
+    }
+    return false;
+}
+
+/* No answer ends the load: the daemon is gone, and what was asked last is undecided. Other answers
+ * than the wanted one are trouble. */
 static bool is_kept(struct client *me, const char *what, const struct reply *r, long want)
 {
     if (r->status == want)
         return true;
-    if (r->status != 0)
+    if (r->status != 0 || !is_over(me->c))
         trouble(me->c, what, r);
-    else
-        test_sleep_ms(2);
+    atomic_store(&me->c->stop, true);
     return false;
 }
 
@@ -363,12 +381,6 @@ static void *admin_loop(void *arg)
     return NULL;
 }
 
-static bool is_dead(pid_t pid)
-{
-    siginfo_t info = {.si_pid = 0};
-    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
-}
-
 void crash_round(struct crash *c, struct cut cut)
 {
     static void *(*const loops[])(void *) = {upload_loop, upload_loop, device_loop,
@@ -385,7 +397,7 @@ void crash_round(struct crash *c, struct cut cut)
         ck_assert_int_eq(pthread_create(&clients[i].thread, NULL, loops[i], &clients[i]), 0);
     }
     int64_t deadline = test_now_ms() + cut.after_ms;
-    while (test_now_ms() < deadline && !is_dead(c->d.pid))
+    while (test_now_ms() < deadline && !atomic_load(&c->stop) && !is_dead(c->d.pid))
         test_sleep_ms(1);
     (void)atomic_exchange(&c->pid, 0);
     daemon_kill(&c->d);
