@@ -2,6 +2,8 @@
  * Owns SQLite connections and the translation of SQLite's codes. */
 #include "db/db.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -300,7 +302,12 @@ void db_rollback_savepoint(struct db *db)
     (void)verb(db, "RELEASE job", NULL);
 }
 
-enum otad_err db_backup(struct db *db, const char *path, struct otad_errinfo *ei)
+bool db_in_transaction(struct db *db)
+{
+    return sqlite3_get_autocommit(db->handle) == 0;
+}
+
+static enum otad_err copy_to(struct db *db, const char *path, struct otad_errinfo *ei)
 {
     sqlite3 *to = NULL;
     int rc = sqlite3_open(path, &to);
@@ -312,9 +319,39 @@ enum otad_err db_backup(struct db *db, const char *path, struct otad_errinfo *ei
     }
     enum otad_err err = db_err(rc, to, ei);
     (void)sqlite3_close(to);
-    if (err != OTAD_E_OK)
-        (void)unlink(path);
     return err;
+}
+
+/* A new name is durable once its folder is. */
+static enum otad_err sync_folder(const char *path, struct otad_errinfo *ei)
+{
+    char folder[512];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    (void)snprintf(folder, sizeof folder, "%.*s", n == 0 ? 1 : (int)n, n == 0 ? "." : path);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool ok = fd >= 0 && fsync(fd) == 0;
+    if (!ok)
+        (void)otad_fail(ei, OTAD_E_IO, "Can't sync the folder %.150s: %s", folder, strerror(errno));
+    if (fd >= 0)
+        (void)close(fd);
+    return ok ? OTAD_E_OK : OTAD_E_IO;
+}
+
+enum otad_err db_backup(struct db *db, const char *path, struct otad_errinfo *ei)
+{
+    char part[512];
+    if ((size_t)snprintf(part, sizeof part, "%s.part", path) >= sizeof part)
+        return otad_fail(ei, OTAD_E_IO, "The path of the copy is too long: %.150s", path);
+    (void)unlink(part); /* what a crash left behind */
+    enum otad_err err = copy_to(db, part, ei);
+    if (err == OTAD_E_OK && rename(part, path) != 0)
+        err = otad_fail(ei, OTAD_E_IO, "Can't name the copy %.150s: %s", path, strerror(errno));
+    if (err != OTAD_E_OK) {
+        (void)unlink(part);
+        return err;
+    }
+    return sync_folder(path, ei);
 }
 
 enum otad_err db_schema_version(struct db *db, int64_t *out, struct otad_errinfo *ei)

@@ -83,9 +83,12 @@ void db_rollback(struct db *db);
 enum otad_err db_savepoint(struct db *db, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 enum otad_err db_release(struct db *db, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 void db_rollback_savepoint(struct db *db);
+/** Whether a transaction is open. SQLite ends it by itself on some errors, e.g. a full disk. */
+bool db_in_transaction(struct db *db);
 
-/** Copies the whole database into a new file, consistently, while it is in use.
- *  @return OTAD_E_OK, OTAD_E_DB, OTAD_E_NOSPACE; a half-written file is removed. */
+/** Copies the whole database into a new file, consistently, while it is in use. The file gets its
+ *  name when it is complete: a crash leaves at most <path>.part behind.
+ *  @return OTAD_E_OK, OTAD_E_DB, OTAD_E_NOSPACE, OTAD_E_IO; there is no new file then */
 enum otad_err db_backup(struct db *db, const char *path, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Version of the schema (PRAGMA user_version). */

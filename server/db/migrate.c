@@ -6,11 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static const struct migration {
-    int64_t number;
-    const char *name;
-    const char *sql;
-} migrations[] = {
+static const struct migration migrations[] = {
 #include "migrations.inc"
 };
 
@@ -50,20 +46,28 @@ static enum otad_err apply(struct db *db, const struct migration *m, struct otad
 
 enum otad_err migrate(struct db *db, const char *path, struct log *log, struct otad_errinfo *ei)
 {
-    int64_t have = 0;
+    return migrate_with(db, path, migrations, OTAD_COUNT(migrations), log, ei);
+}
+
+enum otad_err migrate_with(struct db *db, const char *path, const struct migration *list, size_t n,
+                           struct log *log, struct otad_errinfo *ei)
+{
+    int64_t have = 0, latest = list[n - 1].number;
     enum otad_err err = db_schema_version(db, &have, ei);
     if (err != OTAD_E_OK)
         return err;
-    if (have > migrate_latest()) {
+    if (have > latest) {
         (void)otad_fail(ei, OTAD_E_CONFLICT,
                         "%.120s was written by a newer otad: its schema is version %" PRId64
                         ", this binary knows up to %" PRId64,
-                        path, have, migrate_latest());
-        return otad_hint(ei, "Run the newer otad again, or restore a copy made before the upgrade "
-                             "(%.120s.before-NNNN).", path);
+                        path, have, latest);
+        return otad_hint(ei,
+                         "Run the newer otad again, or restore a copy made before the upgrade "
+                         "(%.120s.before-NNNN).",
+                         path);
     }
-    for (size_t i = 0; i < OTAD_COUNT(migrations) && err == OTAD_E_OK; i++) {
-        const struct migration *m = &migrations[i];
+    for (size_t i = 0; i < n && err == OTAD_E_OK; i++) {
+        const struct migration *m = &list[i];
         if (m->number <= have)
             continue;
         if (have > 0)

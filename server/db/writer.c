@@ -60,19 +60,38 @@ static void run_job(struct writer *w, struct write_job *job)
 }
 
 /* Folds gathered facts in. A fold that fails must not take the jobs with it. */
-static bool fold_facts(struct writer *w)
+static enum otad_err fold_facts(struct writer *w, struct otad_errinfo *ei)
 {
-    struct otad_errinfo ei = {.code = OTAD_E_OK};
-    enum otad_err err = db_savepoint(w->db, &ei);
+    enum otad_err err = db_savepoint(w->db, ei);
     if (err == OTAD_E_OK)
-        err = w->facts.fold(w->facts.arg, w->db, &ei);
+        err = w->facts.fold(w->facts.arg, w->db, ei);
     if (err == OTAD_E_OK)
-        err = db_release(w->db, &ei);
-    if (err == OTAD_E_OK)
-        return true;
-    db_rollback_savepoint(w->db);
-    log_err(w->log, "writer.fold", "error='%s'", ei.msg);
-    return false;
+        err = db_release(w->db, ei);
+    if (err != OTAD_E_OK) {
+        db_rollback_savepoint(w->db);
+        log_err(w->log, "writer.fold", "error='%s'", ei->msg);
+    }
+    return err;
+}
+
+/* Folds, then runs the jobs. On some errors (a full disk) SQLite ends the whole transaction: then
+ * nothing of the group is left, nothing more of it may run, and that error is the group's. */
+static enum otad_err run_group(struct writer *w, struct write_job *jobs, bool *folded,
+                               struct otad_errinfo *ei)
+{
+    struct otad_errinfo fold = {.code = OTAD_E_OK};
+    enum otad_err err = fold_facts(w, &fold);
+    const struct otad_errinfo *last = &fold;
+    *folded = err == OTAD_E_OK;
+    for (struct write_job *job = jobs; job != NULL && db_in_transaction(w->db); job = job->next) {
+        run_job(w, job);
+        err = job->err;
+        last = &job->ei;
+    }
+    if (db_in_transaction(w->db))
+        return OTAD_E_OK;
+    *ei = *last;
+    return err != OTAD_E_OK ? err : otad_fail(ei, OTAD_E_DB, "The transaction ended by itself");
 }
 
 /* @return OTAD_E_OK when everything that ran is on the disk. */
@@ -82,10 +101,9 @@ static enum otad_err commit_group(struct writer *w, struct write_job *jobs, bool
     enum otad_err err = db_begin(w->db, ei);
     if (err != OTAD_E_OK)
         return err;
-    *folded = fold_facts(w);
-    for (struct write_job *job = jobs; job != NULL; job = job->next)
-        run_job(w, job);
-    err = db_commit(w->db, ei);
+    err = run_group(w, jobs, folded, ei);
+    if (err == OTAD_E_OK)
+        err = db_commit(w->db, ei);
     if (err != OTAD_E_OK)
         db_rollback(w->db);
     return err;
