@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,8 +64,7 @@ static enum otad_err set_up(struct db *db, enum db_mode mode, struct otad_errinf
                    ei);
 }
 
-enum otad_err db_open(const char *path, enum db_mode mode, struct db **out,
-                      struct otad_errinfo *ei)
+enum otad_err db_open(const char *path, enum db_mode mode, struct db **out, struct otad_errinfo *ei)
 {
     struct db *db = calloc(1, sizeof *db);
     if (db == NULL)
@@ -115,17 +115,17 @@ struct db_q db_query(struct db *db, const char *sql)
     if (slot != NULL && slot->stmt != NULL && !slot->in_use) {
         slot->in_use = true;
         q.stmt = slot->stmt;
-        q.cached = true;
+        q.in_use = &slot->in_use;
         return q;
     }
     bool keep = slot != NULL && slot->stmt == NULL;
     sqlite3_stmt *stmt = NULL;
-    q.rc = sqlite3_prepare_v3(db->handle, sql, -1, keep ? SQLITE_PREPARE_PERSISTENT : 0, &stmt,
-                              NULL);
+    q.rc =
+        sqlite3_prepare_v3(db->handle, sql, -1, keep ? SQLITE_PREPARE_PERSISTENT : 0, &stmt, NULL);
     q.stmt = stmt;
     if (keep && stmt != NULL) {
         *slot = (struct cached){.sql = sql, .stmt = stmt, .in_use = true};
-        q.cached = true;
+        q.in_use = &slot->in_use;
     }
     return q;
 }
@@ -202,20 +202,21 @@ bool db_is_null(struct db_q *q, int column)
 void db_copy_text(struct db_q *q, int column, char *out, size_t room)
 {
     const char *text = db_text(q, column);
-    (void)snprintf(out, room, "%s", text != NULL ? text : "");
+    size_t n = text != NULL ? strnlen(text, room - 1) : 0;
+    if (n > 0)
+        memcpy(out, text, n);
+    out[n] = '\0';
 }
 
 static void put_back(struct db_q *q)
 {
-    if (!q->cached) {
+    if (q->in_use == NULL) {
         (void)sqlite3_finalize(q->stmt); /* repeats the error of the last step */
         return;
     }
     (void)sqlite3_reset(q->stmt);
     (void)sqlite3_clear_bindings(q->stmt);
-    for (size_t i = 0; i < CACHE_SLOTS; i++)
-        if (q->db->cache[i].stmt == q->stmt)
-            q->db->cache[i].in_use = false;
+    *q->in_use = false;
 }
 
 enum otad_err db_end(struct db_q *q, struct otad_errinfo *ei)

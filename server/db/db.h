@@ -26,9 +26,9 @@ void db_close(struct db **db);
 /** A statement being used. The first error sticks: later calls do nothing, db_end() tells it. */
 struct db_q {
     struct db *db;
-    void *stmt;  /* sqlite3_stmt */
-    int rc;      /* SQLite's code; SQLITE_OK while all is well */
-    bool cached; /* reset at the end, not finalised */
+    void *stmt;   /* sqlite3_stmt */
+    int rc;       /* SQLite's code; SQLITE_OK while all is well */
+    bool *in_use; /* its slot's mark in the cache: reset at the end; NULL: finalised */
 };
 
 /** Takes the prepared statement for `sql`, which must be a string that lives for ever: its
