@@ -4,27 +4,26 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mac.h"
 #include "fleet/channel.h"
 
-/* A header of either family: "x-ESP8266-mode" or "x-ESP32-mode". */
-static const char *esp_header(const struct http_req *req, const char *name)
+/* A header's name in either family. */
+struct esp_name {
+    const char *esp8266, *esp32;
+};
+#define ESP(name) ((struct esp_name){"x-ESP8266-" name, "x-ESP32-" name})
+
+static const char *esp_header(const struct http_req *req, struct esp_name name)
 {
-    char full[48];
-    (void)snprintf(full, sizeof full, "x-ESP8266-%s", name);
-    const char *value = http_req_header(req, full);
-    if (value != NULL)
-        return value;
-    (void)snprintf(full, sizeof full, "x-ESP32-%s", name);
-    return http_req_header(req, full);
+    const char *value = http_req_header(req, name.esp8266);
+    return value != NULL ? value : http_req_header(req, name.esp32);
 }
 
 /* A header, else the query parameter that gives sketches without headers the same power. */
-static const char *said(const struct http_req *req, const char *header, const char *key)
+static const char *said(const struct http_req *req, struct esp_name header, const char *key)
 {
     const char *value = esp_header(req, header);
     return value != NULL ? value : http_req_query(req, key);
@@ -79,7 +78,7 @@ static enum checkin_mode read_mode(const char *text)
 /* STA before BASE before AP: chips without Wi-Fi send only BASE. */
 static void read_mac(const struct http_req *req, const char *path_word, uint64_t *mac)
 {
-    static const char *const headers[] = {"STA-MAC", "BASE-MAC", "AP-MAC"};
+    const struct esp_name headers[] = {ESP("STA-MAC"), ESP("BASE-MAC"), ESP("AP-MAC")};
     for (size_t i = 0; i < OTAD_COUNT(headers); i++) {
         const char *value = esp_header(req, headers[i]);
         if (value != NULL && mac_parse(value, mac))
@@ -119,28 +118,27 @@ static void read_etag(const struct http_req *req, struct device_facts *f)
 static void read_facts(const struct http_req *req, int64_t now_s, struct device_facts *f)
 {
     *f = (struct device_facts){.at_s = now_s};
-    copy_text(said(req, "version", "version"), f->version, sizeof f->version);
-    copy_digest(said(req, "sketch-md5", "md5"), f->md5, 32);
-    copy_digest(said(req, "sketch-sha256", "sha256"), f->sha256, 64);
+    copy_text(said(req, ESP("version"), "version"), f->version, sizeof f->version);
+    copy_digest(said(req, ESP("sketch-md5"), "md5"), f->md5, 32);
+    copy_digest(said(req, ESP("sketch-sha256"), "sha256"), f->sha256, 64);
     read_etag(req, f);
-    f->free_space = number(said(req, "free-space", "free_space"));
-    f->chip_size = number(said(req, "chip-size", "chip_size"));
-    copy_text(said(req, "mode", "mode"), f->mode, sizeof f->mode);
+    f->free_space = number(said(req, ESP("free-space"), "free_space"));
+    f->chip_size = number(said(req, ESP("chip-size"), "chip_size"));
+    copy_text(said(req, ESP("mode"), "mode"), f->mode, sizeof f->mode);
     copy_text(http_req_header(req, "User-Agent"), f->agent, sizeof f->agent);
     copy_text(http_req_address(req), f->address, sizeof f->address);
     read_chip(req, f->chip, sizeof f->chip);
 }
 
-void identify(const struct http_req *req, const char *path_word, int64_t now_s,
-              struct checkin *out)
+void identify(const struct http_req *req, const char *path_word, int64_t now_s, struct checkin *out)
 {
     *out = (struct checkin){.mac = 0};
     read_mac(req, path_word, &out->mac);
     read_facts(req, now_s, &out->said);
-    out->mode = read_mode(said(req, "mode", "mode"));
-    out->updater = esp_header(req, "mode") != NULL || esp_header(req, "STA-MAC") != NULL ||
-                   out->said.version[0] != '\0' || out->said.md5[0] != '\0' ||
-                   out->said.sha256[0] != '\0';
+    out->mode = read_mode(said(req, ESP("mode"), "mode"));
+    out->updater = esp_header(req, ESP("mode")) != NULL ||
+                   esp_header(req, ESP("STA-MAC")) != NULL || out->said.version[0] != '\0' ||
+                   out->said.md5[0] != '\0' || out->said.sha256[0] != '\0';
     out->tasmota = strstr(out->said.version, "(tasmota") != NULL;
     const char *channel = http_req_query(req, "channel");
     if (channel != NULL && channel_name_is_valid(channel))
