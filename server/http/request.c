@@ -75,7 +75,8 @@ const char *http_req_address(const struct http_req *req)
 const char *http_req_local(const struct http_req *const_req)
 {
     struct http_req *req;
-    memcpy(&req, &const_req, sizeof req); /* a cache, filled at the first call */
+    /* A cache, filled at the first call. NOLINTNEXTLINE(bugprone-sizeof-expression) */
+    memcpy(&req, &const_req, sizeof req);
     if (req->local != NULL)
         return req->local;
     struct sockaddr_storage addr = {.ss_family = AF_UNSPEC};
