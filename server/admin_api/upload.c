@@ -130,7 +130,9 @@ static bool is_file_name(const char *name)
 static enum otad_err take_file(struct upload *u, const struct http_part *part,
                                struct otad_errinfo *ei)
 {
-    if (part->offset == 0 && u->has_file) {
+    /* MHD tells an empty piece first when a part's head and data arrive apart, so only bytes
+     * tell that a file came before. */
+    if (part->offset == 0 && u->size > 0) {
         (void)otad_fail(ei, OTAD_E_BAD_REQUEST, "There are two files in this upload");
         return otad_hint(ei, "Upload one build at a time: the application is the %s file without "
                              "\"bootloader\", \"partitions\" or \"merged\" in its name.", ".ino.bin");
