@@ -153,25 +153,42 @@ static enum otad_err look(struct intake *w, struct otad_errinfo *ei)
 
 /* ---- storing ------------------------------------------------------------------------------ */
 
-static enum otad_err check_disk(struct intake *w, struct otad_errinfo *ei)
+/* Negative or 0: there is room. */
+static int64_t missing_bytes(const struct intake *w)
 {
     struct statvfs fs;
     if (statvfs(w->otad->data_dir, &fs) != 0)
-        return OTAD_E_OK; /* the write itself will tell */
+        return 0; /* the write itself will tell */
     int64_t room = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
-    int64_t need = 2 * w->job->size_bytes + DISK_RESERVE_BYTES; /* once in the log, once in place */
-    if (room >= need)
-        return OTAD_E_OK;
+    /* once in the log, once in place */
+    return 2 * w->job->size_bytes + DISK_RESERVE_BYTES - room;
+}
+
+/* Whoever noticed it first, the answer says how much it is. The disk may have taken less than it
+ * promised: somebody else filled it, or there is a quota. */
+static enum otad_err filled_up(const struct intake *w, struct otad_errinfo *ei)
+{
+    int64_t missing = missing_bytes(w);
     (void)otad_fail(ei, OTAD_E_NOSPACE, "The disk of the data folder is full: %" PRId64
                                         " bytes are missing to store this image",
-                    need - room);
+                    missing > 0 ? missing : w->job->size_bytes);
     return otad_hint(ei, "Nothing was stored. Delete builds that are not needed, or make room in %.200s",
                      w->otad->data_dir);
+}
+
+static enum otad_err check_disk(const struct intake *w, struct otad_errinfo *ei)
+{
+    return missing_bytes(w) > 0 ? otad_fail(ei, OTAD_E_NOSPACE, "No room") : OTAD_E_OK;
 }
 
 static enum otad_err run_stage(struct intake *w, struct db *db, int64_t arg, struct otad_errinfo *ei)
 {
     (void)arg;
+    /* An upload that failed on a full disk could not even remove its rests. There is one worker, so
+     * whatever is staged now is such a rest. */
+    enum otad_err err = blob_unstage(db, 0, ei);
+    if (err != OTAD_E_OK)
+        return err;
     struct blob_meta meta = {.size_bytes = w->job->size_bytes,
                              .flash_bytes = (int64_t)w->info.flash_size_bytes,
                              .facts = w->facts,
@@ -247,11 +264,11 @@ static enum otad_err take_in(struct intake *w, struct otad_errinfo *ei)
         err = write_and_wait(w, ingest_link, clock_wall_s(&w->otad->clock), ei);
     if (staged != 0 && (err != OTAD_E_OK || w->image != staged || w->job->existed)) {
         struct otad_errinfo ignored;
-        /* If this fails too, the sweep at the next start removes it. */
+        /* If this fails too, the next upload or start removes it. */
         if (write_and_wait(w, run_unstage, staged, &ignored) != OTAD_E_OK)
             log_warn(w->otad->log, "upload.unstage", "error='%s'", ignored.msg);
     }
-    return err;
+    return err == OTAD_E_NOSPACE ? filled_up(w, ei) : err;
 }
 
 /* The build is durable by now: a failure here only leaves the answer without its preflight. */
