@@ -196,6 +196,10 @@ static bool is_kept(struct client *me, const char *what, const struct reply *r, 
 {
     if (r->status == want)
         return true;
+    if (me->c->faulty_disk && (r->status == 500 || r->status == 503 || r->status == 507)) {
+        (void)atomic_fetch_add(&me->c->refused, 1);
+        return false;
+    }
     if (r->status != 0 || !is_over(me->c))
         trouble(me->c, what, r);
     atomic_store(&me->c->stop, true);

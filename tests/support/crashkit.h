@@ -72,6 +72,8 @@ struct crash {
     /* counters */
     unsigned kills, aborted_transfers;
     unsigned n_kind[4];
+    bool faulty_disk; /* 5xx are right answers then */
+    atomic_uint refused; /* how many there were */
     /* of the round that runs */
     atomic_bool stop;
     atomic_uint acks;
