@@ -27,7 +27,7 @@ static const struct option_row rows[] = {
      "open connections, all together; 5 % of them are kept for addresses that use few"},
     {"http", "connections_per_address", OPTION_INT, AT(connections_per_address), "512", 512, 1000000, "", NULL, NULL, true,
      "open connections of one IPv4 address or IPv6 /64"},
-    {"http", "connection_memory_bytes", OPTION_SIZE, AT(connection_memory_bytes), "5120", 4096, MIB(1), "bytes", NULL, NULL, false,
+    {"http", "connection_memory_bytes", OPTION_SIZE, AT(connection_memory_bytes), "4608", 4096, MIB(1), "bytes", NULL, NULL, false,
      "memory for the head of a request; a longer head is answered 431"},
     {"http", "idle_timeout_s", OPTION_INT, AT(idle_timeout_s), "90", 5, 3600, "s", NULL, NULL, false,
      "a connection on which nothing moves for so long is closed"},
