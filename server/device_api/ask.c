@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/mac.h"
 #include "fleet/admission.h"
 #include "fleet/overlay.h"
 #include "http/reply.h"
@@ -14,9 +15,9 @@ static bool ends_with(const char *text, const char *tail)
     return n >= t && strcmp(text + n - t, tail) == 0;
 }
 
-bool ask_is_probe(const char *word)
+bool ask_is_word(const char *word)
 {
-    return ends_with(word, "-minimal") || ends_with(word, "-safeboot");
+    return mac_is_word(word) && !ends_with(word, "-minimal") && !ends_with(word, "-safeboot");
 }
 
 /* Whether the device has a row, is about to have one, or may get one now. */
@@ -109,7 +110,7 @@ enum otad_err ask_refuse(struct http_req *req, const struct ask *a)
                                  reason);
     if (a->in.tasmota)
         return http_reply_refuse(req, 403, reason); /* it takes 304 for success and reboots */
-    if (a->in.updater || a->row.device != 0)
+    if (a->in.updater || a->in.mac != 0)
         return not_modified(req, a);
     return http_reply_refuse(req, 404, reason);
 }

@@ -23,9 +23,9 @@ struct ask {
 enum otad_err ask(struct http_req *req, const char *path_word, bool record, struct ask *out,
                   struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** Whether a word in place of a MAC is one of Tasmota's probes (`…-minimal`, `…-safeboot`): they
- *  are answered 404 without a look at the database. */
-bool ask_is_probe(const char *word);
+/** Whether a word may stand in place of a MAC. Tasmota's probes (`…-minimal`, `…-safeboot`) and
+ *  what mac_is_word() refuses may not: they are answered 404 without a look at the database. */
+bool ask_is_word(const char *word);
 
 /** Answers everything but "serve": 304, 403 or 404 as the client understands it. */
 enum otad_err ask_refuse(struct http_req *req, const struct ask *a);

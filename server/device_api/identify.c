@@ -106,13 +106,17 @@ static void read_chip(const struct http_req *req, char *chip, size_t room)
 static void read_etag(const struct http_req *req, struct device_facts *f)
 {
     const char *etag = http_req_header(req, "If-None-Match");
-    if (etag == NULL || f->sha256[0] != '\0' || strlen(etag) != 66 || etag[0] != '"' ||
-        etag[65] != '"')
+    if (f->sha256[0] != '\0')
         return;
-    char hex[65];
-    memcpy(hex, etag + 1, 64);
-    hex[64] = '\0';
-    copy_digest(hex, f->sha256, 64);
+    /* The first of a list that is a SHA-256; weak or strong makes no difference here. */
+    while (etag != NULL && (etag = strchr(etag, '"')) != NULL) {
+        size_t n = strcspn(++etag, "\"");
+        char hex[65] = "";
+        if (n == 64)
+            memcpy(hex, etag, n);
+        copy_digest(hex, f->sha256, 64);
+        etag = f->sha256[0] == '\0' && etag[n] == '"' ? etag + n + 1 : NULL;
+    }
 }
 
 static void read_facts(const struct http_req *req, int64_t now_s, struct device_facts *f)

@@ -43,7 +43,7 @@ enum otad_err device_latest(struct http_req *req, struct otad_errinfo *ei)
 enum otad_err device_mac_bin(struct http_req *req, struct otad_errinfo *ei)
 {
     const char *word = http_req_param(req, "mac");
-    if (ask_is_probe(word))
+    if (!ask_is_word(word))
         return http_reply_refuse(req, 404, "no_variant");
     return answer(req, word, ei);
 }

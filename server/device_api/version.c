@@ -18,6 +18,12 @@ static enum otad_err send_text(struct http_req *req, const char *text)
     return http_reply_send(req, reply, 200);
 }
 
+/* Whether the answer is a number, which can say "stay" to a blocked device: 0. */
+static bool wants_number(const struct http_req *req, const char *path_word)
+{
+    return path_word != NULL || http_req_query(req, "number") != NULL;
+}
+
 static enum otad_err look(struct http_req *req, const char *path_word, bool record, struct ask *a,
                           bool *answered, struct otad_errinfo *ei)
 {
@@ -27,7 +33,8 @@ static enum otad_err look(struct http_req *req, const char *path_word, bool reco
         return http_reply_refuse(req, 404, "no_product");
     if (err != OTAD_E_OK)
         return err;
-    if (a->decision.verdict == VERDICT_REFUSE)
+    bool blocked = a->decision.reason == REASON_BLOCKED && wants_number(req, path_word);
+    if (a->decision.verdict == VERDICT_REFUSE && !blocked)
         return ask_refuse(req, a);
     *answered = false;
     return OTAD_E_OK;
@@ -38,7 +45,9 @@ static enum otad_err send_number(struct http_req *req, const struct ask *a)
 {
     char text[24];
     (void)snprintf(text, sizeof text, "%" PRId64,
-                   a->decision.verdict == VERDICT_HOLD ? 0 : a->row.number);
+                   a->decision.verdict == VERDICT_SERVE || a->decision.verdict == VERDICT_UP_TO_DATE
+                       ? a->row.number
+                       : 0);
     return send_text(req, text);
 }
 
@@ -47,7 +56,7 @@ enum otad_err device_mac_version(struct http_req *req, struct otad_errinfo *ei)
     struct ask a;
     bool answered;
     const char *word = http_req_param(req, "mac");
-    if (ask_is_probe(word))
+    if (!ask_is_word(word))
         return http_reply_refuse(req, 404, "no_variant");
     enum otad_err err = look(req, word, true, &a, &answered, ei);
     return answered ? err : send_number(req, &a);
