@@ -21,9 +21,12 @@ static const char sql_list[] =
     " ORDER BY last_seen_s DESC, id DESC LIMIT :limit";
 static const char sql_seen[] =
     "INSERT INTO device (product, mac, version, chip, md5, sha256, address, agent, mode,"
-    " free_space, chip_size, authenticated, first_seen_s, last_seen_s) VALUES (:product, :mac,"
+    " free_space, chip_size, authenticated, first_seen_s, last_seen_s) SELECT :product, :mac,"
     " :version, :chip, :md5, :sha256, :address, :agent, :mode, :free_space, :chip_size,"
-    " :authenticated, :at_s, :at_s) ON CONFLICT (product, mac) DO UPDATE SET"
+    " :authenticated, :at_s, :at_s FROM product AS p WHERE p.id = :product"
+    " AND (p.device_count < p.max_devices"
+    "  OR EXISTS (SELECT 1 FROM device WHERE product = :product AND mac = :mac))"
+    " ON CONFLICT (product, mac) DO UPDATE SET"
     " version = CASE WHEN excluded.version <> '' THEN excluded.version ELSE version END,"
     " chip = CASE WHEN excluded.chip <> '' THEN excluded.chip ELSE chip END,"
     " md5 = CASE WHEN excluded.md5 <> '' THEN excluded.md5 ELSE md5 END,"
@@ -109,6 +112,8 @@ enum otad_err device_seen(struct db *db, int64_t product, uint64_t mac,
     db_bind_int(&q, ":at_s", facts->at_s);
     int64_t row = db_step(&q) ? db_int(&q, 0) : 0;
     enum otad_err err = db_end(&q, ei);
+    if (err == OTAD_E_OK && row == 0)
+        return otad_fail(ei, OTAD_E_NOENT, "The product is gone or has its max_devices");
     if (err == OTAD_E_OK)
         *id = row;
     return err;

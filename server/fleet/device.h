@@ -42,7 +42,9 @@ enum otad_err device_find(struct db *db, int64_t product, uint64_t mac, struct d
                           struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Inserts the device or refreshes what it last said; what it didn't say stays.
- *  @param id  the row id */
+ *  @param id  the row id
+ *  @return OTAD_E_OK, OTAD_E_NOENT (the product is gone or has its max_devices), or a database
+ *  error */
 enum otad_err device_seen(struct db *db, int64_t product, uint64_t mac,
                           const struct device_facts *facts, int64_t *id,
                           struct otad_errinfo *ei) OTAD_MUSTCHECK;
