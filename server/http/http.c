@@ -117,7 +117,9 @@ static enum MHD_Result refuse(struct http_req *req, enum otad_err err, struct ot
     uint64_t length;
     bool has_body = body_announced(req, &length);
     const char *expect = http_req_header(req, "Expect");
-    if (has_body && length <= DRAIN_MAX && expect == NULL && !req->close_after)
+    bool small = length <= DRAIN_MAX && expect == NULL;
+    /* Without a body too: MHD closes a connection whose answer comes with the head. */
+    if ((!has_body || small) && !req->close_after)
         return drain(req, err, ei);
     if (has_body)
         req->close_after = true;

@@ -9,6 +9,7 @@
 
 #include "base/digest.h"
 #include "base/hex.h"
+#include "base/json.h"
 
 /* A reply is a MHD response and the bytes its headers will take, for counting progress. */
 struct http_reply {
@@ -121,8 +122,9 @@ enum otad_err http_reply_refuse(struct http_req *req, unsigned status, const cha
 
 static json_t *error_json(enum otad_err err, const char *msg, const char *hint)
 {
-    return json_pack("{s:{s:s, s:s, s:s}}", "error", "code", otad_err_name(err), "message", msg,
-                     "hint", hint);
+    /* They quote what was asked, cut to a length: that need not be UTF-8. */
+    return json_pack("{s:{s:s, s:o, s:o}}", "error", "code", otad_err_name(err), "message",
+                     json_text(msg), "hint", json_text(hint));
 }
 
 /* A server's fault: the detail goes to the log, a number to find it by to the client. */
