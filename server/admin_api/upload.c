@@ -27,6 +27,7 @@ struct upload {
     int spool;
     struct digest *digest;
     int64_t size;
+    int64_t announced; /* Content-Length: with a form, a little more than the file */
     bool has_file;
     char filename[OTAD_FILENAME_MAX + 1];
     char version[OTAD_VERSION_MAX + 2]; /* one more, to notice what is too long */
@@ -69,6 +70,8 @@ static enum otad_err begin(struct http_req *req, struct otad_errinfo *ei)
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
     u->otad = http_req_app(req);
     u->spool = -1;
+    const char *length = http_req_header(req, "Content-Length");
+    u->announced = length != NULL ? strtoll(length, NULL, 10) : 0;
     http_req_set_state(req, u, free_upload);
     enum otad_err err = otad_reader(u->otad, &db, ei);
     if (err == OTAD_E_OK)
@@ -79,6 +82,20 @@ static enum otad_err begin(struct http_req *req, struct otad_errinfo *ei)
     if (u->digest == NULL)
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
     return open_spool(u, ei);
+}
+
+/* The first n bytes that don't fit were read, the rest was announced. */
+static enum otad_err cannot_spool(const struct upload *u, size_t n, struct otad_errinfo *ei)
+{
+    if (errno != ENOSPC && errno != EDQUOT)
+        return otad_fail(ei, OTAD_E_IO, "Writing the upload to the data folder failed: %s",
+                         strerror(errno));
+    int64_t here = u->size - (int64_t)n, left = u->announced - here;
+    (void)otad_fail(ei, OTAD_E_NOSPACE, "The disk of the data folder is full: %" PRId64
+                                        " bytes are missing to receive this upload",
+                    left > (int64_t)n ? left : (int64_t)n);
+    return otad_hint(ei, "Nothing was stored. Delete builds that are not needed, or make room in %.200s",
+                     u->otad->data_dir);
 }
 
 static enum otad_err spool(struct upload *u, const char *data, size_t n, struct otad_errinfo *ei)
@@ -96,9 +113,7 @@ static enum otad_err spool(struct upload *u, const char *data, size_t n, struct 
         if (done < 0 && errno == EINTR)
             continue;
         if (done < 0)
-            return otad_fail(ei, errno == ENOSPC ? OTAD_E_NOSPACE : OTAD_E_IO,
-                             "Writing the upload to the data folder failed: %s (%zu bytes missing)",
-                             strerror(errno), n);
+            return cannot_spool(u, n, ei);
         data += done;
         n -= (size_t)done;
     }
