@@ -75,15 +75,10 @@ enum image_chip image_chip_from_name(const char *name)
 
 enum image_chip chip_from_id(unsigned id)
 {
-    for (unsigned i = IMAGE_CHIP_UNKNOWN + 1; i < IMAGE_CHIP_COUNT; i++)
-        if (chips[i].id == id && id != NO_ID)
+    for (unsigned i = IMAGE_CHIP_ESP32; i < IMAGE_CHIP_COUNT; i++)
+        if (chips[i].id == id)
             return (enum image_chip)i;
     return IMAGE_CHIP_UNKNOWN;
-}
-
-unsigned chip_id(enum image_chip chip)
-{
-    return known(chip) ? chips[chip].id : NO_ID;
 }
 
 static bool in_range(struct range r, uint32_t address)

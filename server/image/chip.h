@@ -8,9 +8,6 @@
 /** The ESP32-family chip of a header's chip id (offset 12), or IMAGE_CHIP_UNKNOWN. */
 enum image_chip chip_from_id(unsigned id);
 
-/** Header id of a chip; 0xffff for the ESP8266 and UNKNOWN, which have none. */
-unsigned chip_id(enum image_chip chip);
-
 /** Whether a load address lies in the flash that the chip maps (IROM or DROM). For UNKNOWN: in
  *  that of any ESP32-family chip. */
 bool chip_maps_flash(enum image_chip chip, uint32_t load);

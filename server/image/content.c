@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "image/esp32.h"
 #include "image/text.h"
 
 struct magic {
@@ -15,21 +16,22 @@ struct magic {
 
 static const struct magic magics[] = {
     {"\x7f"
-     "ELF",              4, IMAGE_ELF,     NULL                       },
-    {"UF2\n\x57\x51\x5d\x9e", 8, IMAGE_UF2,     NULL                       },
-    {"\x1f\x8b\x08",          3, IMAGE_GZIP,    "packed twice"             },
-    {"PK\x03\x04",            4, IMAGE_ZIP,     NULL                       },
-    {"PK\x05\x06",            4, IMAGE_ZIP,     "it is empty"              },
-    {"7z\xbc\xaf\x27\x1c",    6, IMAGE_UNKNOWN, "a 7z archive"             },
+     "ELF",              4, IMAGE_ELF,     NULL                               },
+    {"UF2\n\x57\x51\x5d\x9e", 8, IMAGE_UF2,     NULL                               },
+    {"\x1f\x8b\x08",          3, IMAGE_GZIP,    "packed twice"                     },
+    {"PK\x03\x04",            4, IMAGE_ZIP,     NULL                               },
+    {"PK\x05\x06",            4, IMAGE_ZIP,     "it is empty"                      },
+    {"7z\xbc\xaf\x27\x1c",    6, IMAGE_UNKNOWN, "a 7z archive"                     },
     {"\xfd"
-     "7zXZ",             5, IMAGE_UNKNOWN, "an xz archive"            },
-    {"\x28\xb5\x2f\xfd",      4, IMAGE_UNKNOWN, "a zstd archive"           },
-    {"BZh",                   3, IMAGE_UNKNOWN, "a bzip2 archive"          },
-    {"Rar!",                  4, IMAGE_UNKNOWN, "a RAR archive"            },
-    {"\x89PNG",               4, IMAGE_UNKNOWN, "a PNG picture"            },
-    {"\xff\xd8\xff",          3, IMAGE_UNKNOWN, "a JPEG picture"           },
-    {"%PDF",                  4, IMAGE_UNKNOWN, "a PDF document"           },
-    {"!<arch>\n",             8, IMAGE_UNKNOWN, "a library of object files"},
+     "7zXZ",             5, IMAGE_UNKNOWN, "an xz archive"                    },
+    {"\x28\xb5\x2f\xfd",      4, IMAGE_UNKNOWN, "a zstd archive"                   },
+    {"BZh",                   3, IMAGE_UNKNOWN, "a bzip2 archive"                  },
+    {"Rar!",                  4, IMAGE_UNKNOWN, "a RAR archive"                    },
+    {"\x89PNG",               4, IMAGE_UNKNOWN, "a PNG picture"                    },
+    {"\xff\xd8\xff",          3, IMAGE_UNKNOWN, "a JPEG picture"                   },
+    {"%PDF",                  4, IMAGE_UNKNOWN, "a PDF document"                   },
+    {"\x3d\xb8\xf3\x96",      4, IMAGE_UNKNOWN, "an MCUboot image, as Zephyr makes"},
+    {"!<arch>\n",             8, IMAGE_UNKNOWN, "a library of object files"        },
 };
 
 static void set_detail(struct inspection *in, const char *text)
@@ -76,9 +78,21 @@ bool content_is_random(struct bytes b)
     return chi > 119 && chi < 391;
 }
 
+/** esp32FOTA puts a signature of 512 bytes in front of the image. */
+static bool has_prefix_signature(struct bytes head)
+{
+    bool flash;
+    return esp32_is_header(bytes_from(head, 512)) &&
+           esp_span(head, 512, ESP_LONG_HEADER, IMAGE_CHIP_UNKNOWN, &flash) != 0 && flash;
+}
+
 static void plan_rest(struct inspection *in)
 {
     const struct bytes head = in->head;
+    if (has_prefix_signature(head)) {
+        set_detail(in, "512 bytes, then an ESP32-family application, as esp32FOTA signs");
+        return;
+    }
     if (head.data[0] == ESP_MAGIC)
         set_detail(in, "it starts with 0xE9 like an ESP image, but its header can't be one");
     else if (content_is_random(head) && in->total % 16 == 0) /* AES blocks */

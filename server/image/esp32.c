@@ -54,8 +54,8 @@ static void settle_kind(struct inspection *in)
         info->kind = IMAGE_ESP8266_RTOS;
         info->chip = IMAGE_CHIP_ESP8266;
     }
-    /* cut short, it may have had such a segment behind the cut */
-    if (!esp_walk_is_cut(&in->app) && !has_segment_in_flash(&in->app, info->chip))
+    /* one that is cut short or damaged may have had such a segment farther on */
+    if (in->app.state == ESP_DONE && !has_segment_in_flash(&in->app, info->chip))
         info->kind = IMAGE_BOOTLOADER;
 }
 

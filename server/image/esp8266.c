@@ -8,6 +8,8 @@
 #include "image/chip.h"
 #include "image/note.h"
 
+#define MODE_MAX 3u /* DOUT */
+
 bool esp8266_is_short_header(struct bytes head)
 {
     if (!bytes_has(head, 0, ESP_SHORT_HEADER + 4) || head.data[0] != ESP_MAGIC)
@@ -131,9 +133,8 @@ static void judge_sums(struct inspection *in)
     s->checksum_found = true;
     s->checksum_offset = w->sum_offset;
     s->checksum_stored = w->stored_sum;
-    bool by_crc = in->crc_known &&
-                  (length_fits || crc_fits ||
-                   (w->stored_sum != w->xor_sum && w->stored_sum == newer && newer != w->xor_sum));
+    bool xor_says_newer = w->stored_sum != w->xor_sum && w->stored_sum == newer;
+    bool by_crc = in->crc_known && (length_fits || crc_fits || xor_says_newer);
     s->checksum_computed = by_crc ? newer : w->xor_sum;
     s->checksum_by_crc = by_crc;
     s->crc_found = by_crc;
@@ -158,6 +159,9 @@ static void report_flash(const uint8_t *header, struct image_info *info)
     info->flash_size_freq_byte = header[3];
     info->flash_size_bytes = chip_flash_bytes(IMAGE_CHIP_ESP8266, header[3] >> 4);
     info->flash_freq_mhz = chip_flash_mhz(IMAGE_CHIP_ESP8266, header[3] & 15u);
+    if (header[2] > MODE_MAX || info->flash_size_bytes == 0 || info->flash_freq_mhz == 0)
+        note_warning(info, IMAGE_WARN_HEADER, 2, "flash settings 0x%02x 0x%02x are none we know",
+                     header[2], header[3]);
 }
 
 void esp8266_finish(struct inspection *in)
@@ -181,7 +185,8 @@ void esp8266_finish_plain(struct inspection *in)
     esp_walk_report(w, in->info);
     if (w->start > 0) { /* version 2: the irom segment stands in front */
         in->info->image_offset = 0;
-        in->info->image_bytes = w->state == ESP_DONE ? w->end : 0;
+        bool crc = in->total >= w->end + 4; /* a CRC-32 ends the file */
+        in->info->image_bytes = w->state == ESP_DONE ? w->end + (crc ? 4 : 0) : 0;
     }
     if (!judge_walk(in, w, "image"))
         return;

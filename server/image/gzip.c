@@ -24,6 +24,8 @@
 #define SCAN_KEEP (SCAN_REACH + 1) /* and the byte before, which tells where a word begins */
 #define INPUT_MAX (1u << 30)       /* zlib counts its input in 32 bits */
 
+#define SKETCH_MAX 1044464u /* the most that a linker script of the core allows */
+
 struct unpack {
     struct inspection in;
     struct bytes file;
@@ -83,17 +85,15 @@ static size_t unpack_some(struct unpack *u, uint8_t *out, size_t n)
     return n - u->z.avail_out;
 }
 
-/** Adds the part of the n bytes that the image's own sum covers. */
-static void sum_image(struct unpack *u, const uint8_t *p, size_t n)
+/** Adds the part of the bytes from p that the image's own sum covers; they have been walked. */
+static void sum_image(struct unpack *u, const uint8_t *p)
 {
     struct inspection *in = &u->in;
     uint64_t end = inspection_sum_end(in), from = u->position;
     uint64_t start = in->info->kind == IMAGE_ESP8266_APP ? 0 : in->app.start;
     if (from < start)
         from = start;
-    if (end > u->position + n)
-        end = u->position + n;
-    if (from >= end)
+    if (from >= end) /* end is never beyond what has been walked */
         return;
     p += from - u->position;
     if (in->info->kind == IMAGE_ESP8266_APP)
@@ -106,7 +106,7 @@ static void flow(struct unpack *u, const uint8_t *p, size_t n)
 {
     inspection_walk(&u->in, p, n);
     digest_update(u->all, p, n);
-    sum_image(u, p, n);
+    sum_image(u, p);
     u->position += n;
 }
 
@@ -118,8 +118,6 @@ static void search(struct unpack *u, const uint8_t *p, size_t n, bool last)
     size_t stop = last ? n : n > SCAN_REACH ? n - SCAN_REACH : 0;
     size_t from = u->searched < stop ? u->searched : stop;
     size_t went = scan_bytes(u->in.info, p, from, stop, n, u->position - n);
-    if (went < u->searched)
-        went = u->searched;
     memmove(u->window, p + n - keep, keep);
     u->searched = went > n - keep ? went - (n - keep) : 0;
     u->carry = keep;
@@ -195,6 +193,15 @@ static void judge_behind(struct unpack *u)
     info->gzip.complete = false;
 }
 
+/** The device checks only the packed size before it starts, so the server must. */
+static void judge_size(struct image_info *info)
+{
+    if (info->kind == IMAGE_ESP8266_APP && info->gzip.unpacked_bytes > SKETCH_MAX)
+        note_warning(info, IMAGE_WARN_GZIP, info->gzip.packed_bytes,
+                     "unpacks to %" PRIu64 " bytes; no layout has room for more than %u",
+                     info->gzip.unpacked_bytes, SKETCH_MAX);
+}
+
 static enum otad_err sum_up(struct unpack *u)
 {
     struct inspection *in = &u->in;
@@ -227,6 +234,7 @@ enum otad_err gzip_inspect(struct bytes file, struct image_info *info)
     if (err != OTAD_E_OK)
         return err;
     inspection_finish(&u->in);
+    judge_size(info);
     if (u->in.head.n == u->in.total)
         return trailer_find(u->in.head, info);
     trailer_unseen(u->in.total, info);

@@ -287,6 +287,15 @@ enum otad_err image_inspect(const uint8_t *data, size_t n, const struct image_di
 /** The largest flash an ESP8266 maps (16 MB): nothing beyond it is unpacked. */
 #define IMAGE_UNPACKED_MAX (16u * 1024 * 1024)
 
+/** MD5 that an ESP8266 reports for a plain image whose flash mode it patched: devices write their
+ *  own mode over header byte 2 as the image arrives (not for gzip). Costs an MD5: not for the
+ *  request path.
+ *  @param n     bytes of the image, without its signature
+ *  @param mode  0 to 3
+ *  @return OTAD_E_OK, OTAD_E_INVALID (no such image or mode), OTAD_E_NOMEM, OTAD_E_INTERNAL */
+enum otad_err image_md5_with_mode(const uint8_t *data, size_t n, uint8_t mode,
+                                  uint8_t out[OTAD_MD5_LEN]) OTAD_MUSTCHECK;
+
 /** The version a build gets when the uploader names none: Blynk `mcu`, else `fw`, else the app
  *  descriptor's when it is the project's own.
  *  @param source  "Blynk tag mcu", "Blynk tag fw", "app descriptor", or NULL; may be NULL

@@ -93,6 +93,21 @@ START_TEST(library_builders_descriptor_is_no_version)
 }
 END_TEST
 
+START_TEST(empty_descriptor_version_is_none)
+{
+    const struct img_spec spec = {.chip = "ESP32", .desc = IMG_DESC_OWN, .desc_version = ""};
+    struct img img OTAD_AUTO(img_free) = {0};
+    const char *source = "poison";
+    char hint[256];
+    ck_assert(img_build_app(&spec, &img));
+    struct image_info info = inspect(&img);
+    ck_assert_ptr_null(image_version(&info, &source));
+    ck_assert_ptr_null(source);
+    image_version_hint(&info, hint, sizeof hint);
+    ck_assert_ptr_nonnull(strstr(hint, "version is empty"));
+}
+END_TEST
+
 START_TEST(tag_goes_before_descriptor)
 {
     const struct img_spec spec = {.chip = "ESP32", .desc = IMG_DESC_OWN, .version = "0.9.9"};
@@ -165,6 +180,7 @@ static Suite *make_suite(void)
     TCase *desc = tcase_create("descriptor");
     tcase_add_test(desc, descriptor_is_read);
     tcase_add_test(desc, library_builders_descriptor_is_no_version);
+    tcase_add_test(desc, empty_descriptor_version_is_none);
     tcase_add_test(desc, tag_goes_before_descriptor);
     suite_add_tcase(suite, desc);
     TCase *damage = tcase_create("damage");

@@ -142,6 +142,20 @@ START_TEST(damage_is_named)
 }
 END_TEST
 
+START_TEST(both_words_damaged_is_still_a_newer_image)
+{
+    struct img img OTAD_AUTO(img_free) = {0};
+    ck_assert(img_build_app(&(struct img_spec){.chip = "ESP8266", .seed = 21}, &img));
+    img.data[0x1010] ^= 0x30;
+    img.data[0x1016] ^= 0x03;
+    struct image_info info = inspect(&img);
+    ck_assert(info.sums.checksum_by_crc && !info.sums.checksum_valid);
+    ck_assert_uint_eq(info.defect_count, 2);
+    ck_assert_str_eq(info.defects[0].what, "length word");
+    ck_assert_str_eq(info.defects[1].what, "CRC-32");
+}
+END_TEST
+
 START_TEST(every_cut_is_truncation)
 {
     const struct img_spec spec = {.chip = "ESP8266", .seed = 12, .old_core = _i == 1};
@@ -185,6 +199,35 @@ START_TEST(no_tag_no_version)
 }
 END_TEST
 
+START_TEST(md5_of_a_patched_flash_mode)
+{
+    struct img img OTAD_AUTO(img_free) = {0};
+    uint8_t want[OTAD_MD5_LEN], got[OTAD_MD5_LEN];
+    ck_assert(img_build_app(&(struct img_spec){.chip = "ESP8266", .flash_mode = 2}, &img));
+    for (uint8_t mode = 0; mode <= 3; mode++) {
+        ck_assert_int_eq(image_md5_with_mode(img.data, img.n, mode, got), OTAD_E_OK);
+        img.data[2] = mode;
+        ck_assert_int_eq(digest_md5(img.data, img.n, want), OTAD_E_OK);
+        ck_assert_mem_eq(got, want, sizeof want);
+    }
+    ck_assert_int_eq(image_md5_with_mode(img.data, img.n, 4, got), OTAD_E_INVALID);
+    ck_assert_int_eq(image_md5_with_mode(img.data, 11, 0, got), OTAD_E_INVALID);
+    ck_assert_int_eq(image_md5_with_mode(img.data + 1, 100, 0, got), OTAD_E_INVALID);
+}
+END_TEST
+
+START_TEST(odd_flash_settings_are_warned_of)
+{
+    struct img img OTAD_AUTO(img_free) = {0};
+    const struct img_spec spec = {.chip = "ESP8266", .old_core = true, .flash_size = 7};
+    ck_assert(img_build_app(&spec, &img));
+    struct image_info info = inspect(&img);
+    ck_assert_uint_eq(info.warning_count, 1);
+    ck_assert_int_eq(info.warnings[0].code, IMAGE_WARN_HEADER);
+    ck_assert(image_is_deliverable(&info));
+}
+END_TEST
+
 START_TEST(known_digests_are_taken)
 {
     struct img img OTAD_AUTO(img_free) = {0};
@@ -206,10 +249,13 @@ static Suite *make_suite(void)
     tcase_add_test(valid, newer_core_xor_is_wrong_as_stored);
     tcase_add_loop_test(valid, flash_size_is_read, 0, 8);
     tcase_add_test(valid, crc_matches_a_bitwise_one);
+    tcase_add_test(valid, md5_of_a_patched_flash_mode);
+    tcase_add_test(valid, odd_flash_settings_are_warned_of);
     tcase_add_test(valid, known_digests_are_taken);
     suite_add_tcase(suite, valid);
     TCase *damage = tcase_create("damage");
     tcase_add_loop_test(damage, damage_is_named, 0, (int)OTAD_COUNT(defects));
+    tcase_add_test(damage, both_words_damaged_is_still_a_newer_image);
     tcase_add_loop_test(damage, every_cut_is_truncation, 0, 2);
     suite_add_tcase(suite, damage);
     TCase *version = tcase_create("version");

@@ -35,16 +35,34 @@ static void make_files(void)
     struct img cut = {good.data, good.n - 1, 0}, none = {0};
     struct img table OTAD_AUTO(img_free) = {0};
     img_build_table(true, &table);
+    struct img rich OTAD_AUTO(img_free) =
+        build_app((struct img_spec){.chip = "ESP32",
+                                    .desc = IMG_DESC_LIBRARY,
+                                    .extra = " AKIA0123456789ABCDEF ",
+                                    .extra_n = 22});
+    struct img damaged OTAD_AUTO(img_free) =
+        build_app((struct img_spec){.chip = "ESP32-C6", .size_bytes = 2000000});
+    struct img packed OTAD_AUTO(img_free) = {0}, fs OTAD_AUTO(img_free) = {0};
+    damaged.data[100] ^= 1;
+    img_sign_arduino_esp32(&rich);
+    img_gzip(&good, &packed);
+    img_build_littlefs(4096, 4, 0, &fs);
+    write_file("rich.bin", &rich);
+    write_file("damaged.bin", &damaged);
+    write_file("packed.gz", &packed);
+    write_file("fs.bin", &fs);
     write_file("good.bin", &good);
     write_file("cut.bin", &cut);
     write_file("empty.bin", &none);
     write_file("table.bin", &table);
+    write_file("\xff.bin", &good); /* a name that is no UTF-8 */
 }
 
 static void remove_files(void)
 {
-    static const char *const names[] = {"good.bin",  "cut.bin", "empty.bin",
-                                        "table.bin", "out",     "err"};
+    static const char *const names[] = {"good.bin",  "rich.bin", "damaged.bin", "packed.gz",
+                                        "fs.bin",    "\xff.bin", "cut.bin",     "empty.bin",
+                                        "table.bin", "out",      "err"};
     for (unsigned i = 0; i < OTAD_COUNT(names); i++)
         (void)unlink(path_of(names[i]));
     ck_assert_int_eq(rmdir(folder), 0);
@@ -69,10 +87,7 @@ static void run_child(int argc, char **argv)
     bool ok = freopen(path_of("good.bin"), "rb", stdin) != NULL &&
               freopen(path_of("out"), "wb", stdout) != NULL &&
               freopen(path_of("err"), "wb", stderr) != NULL;
-    int status = ok ? cmd_inspect(argc, argv) : 99;
-    (void)fflush(stdout);
-    (void)fflush(stderr);
-    _exit(status);
+    exit(ok ? cmd_inspect(argc, argv) : 99);
 }
 
 /** Runs the command with up to four arguments, NULL at the end; what starts with neither '/' nor
@@ -108,6 +123,18 @@ static const struct {
     {{"table.bin"},               1, "a partition table",                                    NULL                 },
     {{"table.bin"},               1, "to do          The application is in the same folder", NULL                 },
     {{"cut.bin"},                 1, "cut short",                                            NULL                 },
+    {{"rich.bin"},                0, "signature      arduino-esp32, 512 bytes",              NULL                 },
+    {{"rich.bin"},                0, "AWS access key",                                       NULL                 },
+    {{"rich.bin"},                0, "the Arduino library builder's",                        NULL                 },
+    {{"rich.bin"},                0, "version        none: no Blynk tag",                    NULL                 },
+    {{"rich.bin"},                0, "MD5 of image",                                         NULL                 },
+    {{"damaged.bin"},             1, "app. SHA WRONG",                                       NULL                 },
+    {{"damaged.bin"},             1, "DOESN'T FIT    2,000,000 of 1,310,720 bytes, 152 %",   NULL                 },
+    {{"damaged.bin"},             1, "but has no room to update",                            NULL                 },
+    {{"packed.gz"},               0, "gzip of an ESP8266 application",                       NULL                 },
+    {{"packed.gz"},               0, "MD5 unpacked",                                         NULL                 },
+    {{"fs.bin"},                  0, "4 blocks of 4096 bytes",                               NULL                 },
+    {{"--json", "\xff.bin"},      0, "/?.bin\"",                                             NULL                 },
     {{"empty.bin"},               1, "an empty file",                                        NULL                 },
     {{"/dev/null"},               1, "an empty file",                                        NULL                 },
     {{"missing.bin"},             2, NULL,                                                   "No such file"       },
