@@ -19,7 +19,8 @@ trap 'rm -rf "$dest"' EXIT
 
 # MAKEFLAGS of an outer make would pass its job server on.
 unset MAKEFLAGS MFLAGS MAKELEVEL
-mk() { make --no-print-directory BUILD="$build" DESTDIR="$dest" "$@" > "$dest.log" 2>&1 || { cat "$dest.log"; return 1; }; rm -f "$dest.log"; }
+# -o: what is installed is what was built, in whichever flavour.
+mk() { make --no-print-directory -o "$build/otad" BUILD="$build" DESTDIR="$dest" "$@" > "$dest.log" 2>&1 || { cat "$dest.log"; return 1; }; rm -f "$dest.log"; }
 mode() { [ "$(stat -c '%a' "$dest$1" 2>/dev/null)" = "$2" ]; }
 
 # place PREFIX SYSCONFDIR
