@@ -25,7 +25,7 @@ static struct cut random_cut(struct crash *c)
 
 static void one_folder(uint64_t seed, struct crash_tally *tally)
 {
-    struct crash c = {.seed = 0};
+    struct crash c = {.with_cli = true};
     crash_setup(&c, seed, flags);
     unsigned kills = crash_rounds(KILLS);
     for (unsigned i = 0; i < kills; i++) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "support/crashkit.h"
+#include "support/http.h"
 #include "support/unit.h"
 
 #define SIDES 2
@@ -78,11 +79,42 @@ START_TEST(power_cut_loses_nothing_acknowledged)
 }
 END_TEST
 
+/* What nobody waits for is durable too, a little later. */
+START_TEST(evidence_is_durable_within_its_interval)
+{
+    struct crash c = {.seed = 0};
+    struct crash_power power = {.control = NULL};
+    if (!crash_can_preload())
+        return;
+    crash_setup(&c, 3, flags);
+    publish(&c.d, c.key, "p0", "1", NULL, 1, NULL);
+    crash_power_on(&power, &c.d);
+    daemon_kill(&c.d);
+    daemon_restart(&c.d);
+    struct reply r = get(&c.d, NULL, "/fw/p0/30AEA4000001.bin");
+    CK_STATUS("download", r, 200);
+    reply_free(&r);
+    test_sleep_ms(500); /* a transfer's end is written at once, not at the interval */
+    daemon_kill(&c.d);
+    ck_assert_int_eq(daemon_sql(&c.d, "SELECT count(*) FROM transfer WHERE state = 'sent'"), 1);
+    daemon_restart(&c.d);
+    r = get(&c.d, NULL, "/fw/p0/30AEA4000002.version?version=0.7");
+    CK_STATUS("check-in", r, 200);
+    reply_free(&r);
+    test_sleep_ms(2000); /* flush_interval_ms is 1000 */
+    daemon_kill(&c.d);
+    ck_assert_int_eq(daemon_sql(&c.d, "SELECT count(*) FROM device WHERE version = '0.7'"), 1);
+    crash_free(&c);
+    crash_power_free(&power);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("powercut");
     TCase *t = tcase_create("cut");
     tcase_set_timeout(t, 600);
+    tcase_add_test(t, evidence_is_durable_within_its_interval);
     tcase_add_test(t, power_cut_loses_nothing_acknowledged);
     suite_add_tcase(s, t);
     return s;

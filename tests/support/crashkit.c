@@ -359,6 +359,25 @@ static void create_key(struct client *me)
     reply_free(&r);
 }
 
+/* The other writer of the database: a process of its own, which outlives the daemon. */
+static void create_key_by_command(struct client *me)
+{
+    char name[32];
+    struct promise p = {.kind = PROMISE_KEY};
+    (void)snprintf(name, sizeof name, "cli%u", atomic_fetch_add(&me->c->serial, 1));
+    const char *const args[] = {"key", "create", "--data-dir", me->c->d.data, "--name",
+                                name,  "--role", "viewer",     NULL};
+    struct command done = daemon_command(args, NULL);
+    if (done.status == 0 && strncmp(done.out, "otad_", 5) == 0) {
+        (void)snprintf(p.id, sizeof p.id, "%.*s", (int)strcspn(done.out, "\n"), done.out);
+        promised(me, &p);
+    } else {
+        const struct reply r = {.status = done.status, .body = done.err};
+        trouble(me->c, "otad key create", &r);
+    }
+    command_free(&done);
+}
+
 static void rename_product(struct client *me)
 {
     char body[128];
@@ -380,6 +399,8 @@ static void *admin_loop(void *arg)
             rename_product(me);
         if (!atomic_load(&me->c->stop))
             create_key(me);
+        if (me->c->with_cli && !atomic_load(&me->c->stop))
+            create_key_by_command(me);
         test_sleep_ms(next_random(&me->seed, 4));
     }
     return NULL;

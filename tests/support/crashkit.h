@@ -72,6 +72,7 @@ struct crash {
     /* counters */
     unsigned kills, aborted_transfers;
     unsigned n_kind[4];
+    bool with_cli;    /* `otad key create` beside the daemon is part of the load */
     bool faulty_disk; /* 5xx are right answers then */
     atomic_uint refused; /* how many there were */
     /* of the round that runs */
