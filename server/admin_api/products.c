@@ -8,6 +8,7 @@
 #include "admin_api/list.h"
 #include "admin_api/shapes.h"
 #include "base/json.h"
+#include "fleet/blob.h"
 #include "fleet/channel.h"
 #include "http/reply.h"
 #include "image/image.h"
@@ -169,7 +170,8 @@ static enum otad_err delete(struct change *c, struct db *db, struct otad_errinfo
         return otad_hint(ei, "To delete it with its builds, devices and their history, add "
                              "?force=true.");
     }
-    return product_delete(db, c->product.id, ei);
+    err = product_delete(db, c->product.id, ei);
+    return err == OTAD_E_OK && has_builds ? blob_drop_unused(db, 0, ei) : err;
 }
 
 enum otad_err admin_product_delete(struct http_req *req, struct otad_errinfo *ei)

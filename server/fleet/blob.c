@@ -19,6 +19,9 @@ static const char sql_unstage[] = "DELETE FROM image WHERE id = :id AND linked_a
 static const char sql_unstage_all[] = "DELETE FROM image WHERE linked_at_s IS NULL";
 static const char sql_drop_unused[] =
     "DELETE FROM image WHERE id = :id AND NOT EXISTS (SELECT 1 FROM build WHERE image = :id)";
+static const char sql_drop_all_unused[] =
+    "DELETE FROM image WHERE linked_at_s IS NOT NULL"
+    " AND NOT EXISTS (SELECT 1 FROM build WHERE build.image = image.id)";
 static const char sql_meta[] =
     "SELECT size_bytes, sha256, identities, facts FROM image WHERE id = :id";
 static const char sql_read[] =
@@ -84,8 +87,9 @@ enum otad_err blob_unstage(struct db *db, int64_t image, struct otad_errinfo *ei
 
 enum otad_err blob_drop_unused(struct db *db, int64_t image, struct otad_errinfo *ei)
 {
-    struct db_q q = db_query(db, sql_drop_unused);
-    db_bind_int(&q, ":id", image);
+    struct db_q q = db_query(db, image != 0 ? sql_drop_unused : sql_drop_all_unused);
+    if (image != 0)
+        db_bind_int(&q, ":id", image);
     return db_run(&q, ei);
 }
 

@@ -41,7 +41,7 @@ enum otad_err blob_find(struct db *db, const uint8_t sha256[OTAD_SHA256_LEN], in
 /** Removes one staged image, or (image 0) all that a crash left behind. */
 enum otad_err blob_unstage(struct db *db, int64_t image, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** Removes the image if no build uses it. */
+/** Removes the image if no build uses it, or (image 0) all that none uses. */
 enum otad_err blob_drop_unused(struct db *db, int64_t image,
                                struct otad_errinfo *ei) OTAD_MUSTCHECK;
 

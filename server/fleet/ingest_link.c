@@ -110,10 +110,12 @@ static enum otad_err choose_number(struct intake *w, const struct product *p, st
 static enum otad_err link_image(struct intake *w, struct db *db, int64_t now_s,
                                 struct otad_errinfo *ei)
 {
-    if (!w->staged)
-        return OTAD_E_OK;
     int64_t other;
     enum otad_err err = blob_find(db, w->job->sha256, &other, ei);
+    if (err == OTAD_E_NOENT && !w->staged) {
+        (void)otad_fail(ei, OTAD_E_BUSY, "The stored image with these bytes was just deleted");
+        return otad_hint(ei, "Nothing was stored. Upload the file again.");
+    }
     if (err == OTAD_E_NOENT)
         return blob_link(db, w->image, now_s, ei);
     if (err == OTAD_E_OK)
