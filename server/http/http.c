@@ -39,7 +39,7 @@ static bool is_device_path(const struct http_req *req)
 /* MHD's first word of a request: its raw target, before any decoding. */
 static void *on_target(void *cls, const char *raw, struct MHD_Connection *mhd)
 {
-    size_t n = strlen(raw), path_n = strcspn(raw, "?");
+    size_t n = strlen(raw), path_n = (size_t)(strchrnul(raw, '?') - raw);
     struct http_req *req = calloc(1, sizeof *req + path_n + 2);
     struct http_asked *asked = malloc(sizeof *asked + 2 * n + 2);
     if (req == NULL || asked == NULL) {
@@ -57,8 +57,10 @@ static void *on_target(void *cls, const char *raw, struct MHD_Connection *mhd)
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     req->conn = info != NULL ? info->socket_context : NULL;
-    if (req->conn != NULL)
+    if (req->conn != NULL) {
+        req->conn->request = req;
         conn_set_phase(req->conn, CONN_HEAD, http_now_ms());
+    }
     request_set_address(req);
     return req;
 }
@@ -258,8 +260,10 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
         tell_end(req, code);
     log_debug(req->http->settings.log, "request", "status=%u address=%s path=%s", req->status,
               req->address, req->path);
-    if (req->conn != NULL)
+    if (req->conn != NULL) {
+        req->conn->request = NULL;
         conn_set_phase(req->conn, CONN_IDLE, http_now_ms());
+    }
     if (req->wait != NULL)
         wait_release(req->wait);
     multipart_free(&req->multipart);
@@ -286,9 +290,14 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
     struct http *http = cls;
+    struct conn *conn = *context;
     if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-        if (*context != NULL)
-            conns_remove(http->conns, *context);
+        /* MHD 0.9.75 forgets to complete some requests it refuses, e.g. one with a query of
+         * thousands of '&'. */
+        if (conn != NULL && conn->request != NULL)
+            on_completed(http, mhd, &conn->request, MHD_REQUEST_TERMINATED_WITH_ERROR);
+        if (conn != NULL)
+            conns_remove(http->conns, conn);
         return;
     }
     const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -397,7 +406,7 @@ static struct http *make_http(const struct http_settings *settings)
     http->sweeper_runs =
         http->conns != NULL && pthread_create(&http->sweeper, NULL, sweep, http) == 0;
     if (!http->sweeper_runs)
-        http_stop(&http);
+        http_free(&http);
     return http;
 }
 
@@ -423,7 +432,7 @@ enum otad_err http_start(const struct http_settings *settings, const int *fds, s
             (void)close(fds[i]);
     }
     if (err != OTAD_E_OK) {
-        http_stop(&http);
+        http_free(&http);
         return err;
     }
     *out = http;
@@ -456,17 +465,24 @@ void http_quiesce(struct http *http, int64_t grace_s)
         (void)nanosleep(&tick, NULL);
 }
 
-void http_stop(struct http **out)
+void http_stop(struct http *http)
+{
+    waits_expire(http, INT64_MAX);
+    for (size_t i = 0; i < http->n_listeners; i++)
+        MHD_stop_daemon(http->listeners[i].daemon);
+    http->n_listeners = 0;
+    atomic_store(&http->sweeper_stop, true);
+    if (http->sweeper_runs)
+        (void)pthread_join(http->sweeper, NULL);
+    http->sweeper_runs = false;
+}
+
+void http_free(struct http **out)
 {
     struct http *http = *out;
     if (http == NULL)
         return;
-    waits_expire(http, INT64_MAX);
-    for (size_t i = 0; i < http->n_listeners; i++)
-        MHD_stop_daemon(http->listeners[i].daemon);
-    atomic_store(&http->sweeper_stop, true);
-    if (http->sweeper_runs)
-        (void)pthread_join(http->sweeper, NULL);
+    http_stop(http);
     conns_free(&http->conns);
     (void)pthread_mutex_destroy(&http->waits_lock);
     free(http);

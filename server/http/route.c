@@ -47,7 +47,7 @@ static bool next_piece(const char **path, struct piece *out)
     if (**path != '/' || (*path)[1] == '\0')
         return false;
     const char *p = *path + 1;
-    size_t len = strcspn(p, "/");
+    size_t len = (size_t)(strchrnul(p, '/') - p);
     const char *open = memchr(p, '{', len);
     *out = (struct piece){.head = p, .head_n = len, .tail = p + len};
     if (open != NULL) {
@@ -83,6 +83,8 @@ static long match(const char *path, const struct target *target)
     struct piece p;
     long weight = 0;
     size_t i = 0;
+    if (target->n_segments > 0 && path[1] != '{' && path[1] != target->segments[0][0])
+        return -1; /* most rows: another first letter */
     for (; next_piece(&path, &p); i++) {
         if (i == target->n_segments || !piece_matches(&p, target->segments[i]))
             return -1;

@@ -56,7 +56,7 @@ static bool parse_path(const char *p, const char *end, char **buf, struct target
 static bool parse_query(const char *p, char **buf, struct target *out)
 {
     while (*p != '\0') {
-        size_t len = strcspn(p, "&");
+        size_t len = (size_t)(strchrnul(p, '&') - p);
         const char *equals = memchr(p, '=', len);
         const char *key_end = equals != NULL ? equals : p + len;
         const char *key = *buf;
@@ -87,7 +87,7 @@ bool target_parse(const char *raw, char *buf, struct target *out)
     out->n_segments = out->n_query = 0;
     if (raw[0] != '/')
         return false;
-    size_t path_len = strcspn(raw, "?");
+    size_t path_len = (size_t)(strchrnul(raw, '?') - raw);
     if (!parse_path(raw, raw + path_len, &buf, out))
         return false;
     return raw[path_len] == '\0' || parse_query(raw + path_len + 1, &buf, out);
