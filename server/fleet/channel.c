@@ -211,12 +211,16 @@ static enum otad_err collect(void *arg, const char *name)
 enum otad_err channel_leave_build(struct db *db, const struct build *b, int64_t now_s,
                                   struct otad_errinfo *ei)
 {
-    struct names names = {.n = 0};
-    enum otad_err err = channel_of_build(db, b->seq, collect, &names, ei);
-    for (size_t i = 0; i < names.n && err == OTAD_E_OK; i++) {
-        int64_t to;
-        err = go_back(db, b->product, names.items[i], b->kind, b->seq, now_s, &to, ei);
-    }
+    struct names names;
+    enum otad_err err;
+    do {
+        names.n = 0;
+        err = channel_of_build(db, b->seq, collect, &names, ei);
+        for (size_t i = 0; i < names.n && err == OTAD_E_OK; i++) {
+            int64_t to;
+            err = go_back(db, b->product, names.items[i], b->kind, b->seq, now_s, &to, ei);
+        }
+    } while (err == OTAD_E_OK && names.n == OTAD_COUNT(names.items)); /* there may be more */
     return err;
 }
 

@@ -23,7 +23,7 @@ struct product {
     int64_t created_at_s;
 };
 
-/** Whether text is [a-z0-9][a-z0-9._-]{0,62} and no word that paths need for themselves. */
+/** Whether text is [a-z0-9][a-z0-9._-]{0,62}. */
 bool product_slug_is_valid(const char *text);
 
 /** @return OTAD_E_OK, OTAD_E_NOENT (with words), or a database error. */
@@ -32,7 +32,8 @@ enum otad_err product_find(struct db *db, const char *slug, struct product *out,
 enum otad_err product_find_id(struct db *db, int64_t id, struct product *out,
                               struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** Inserts p (its slug, name, max_devices, created_at_s count) and its default channel.
+/** Inserts p (its slug, name, max_devices, created_at_s count). Its default channel is the
+ *  caller's to make, with channel_ensure().
  *  @return OTAD_E_OK with p->id set, OTAD_E_CONFLICT when the slug is taken */
 enum otad_err product_create(struct db *db, struct product *p,
                              struct otad_errinfo *ei) OTAD_MUSTCHECK;
