@@ -9,6 +9,7 @@
 #include "base/digest.h"
 #include "db/migrate.h"
 #include "fleet/blob.h"
+#include "fleet/channel.h"
 #include "fleet/product.h"
 
 struct otad_errinfo store_ei;
@@ -61,6 +62,7 @@ int64_t store_product(struct db *db, const char *slug)
     (void)snprintf(p.slug, sizeof p.slug, "%s", slug);
     (void)snprintf(p.name, sizeof p.name, "The %s", slug);
     OK(product_create(db, &p, EI));
+    OK(channel_ensure(db, p.id, "stable", EI));
     return p.id;
 }
 

@@ -29,7 +29,7 @@ void store_close(struct store *s);
 /** A log that writes to nowhere. */
 void store_log(struct log *log);
 
-/** Row id of a new product. */
+/** Row id of a new product with an empty channel "stable". */
 int64_t store_product(struct db *db, const char *slug);
 /** A linked image of n bytes made from a seed; @return its row id. */
 int64_t store_image(struct db *db, unsigned seed, size_t n, const char *identities);
