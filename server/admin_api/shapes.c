@@ -150,9 +150,9 @@ static enum otad_err add_transfer(void *arg, const struct transfer *t)
 static enum otad_err add_report(void *arg, const struct report *r)
 {
     json_t *item = json_pack(
-        "{s:s, s:o, s:o, s:s, s:s, s:o, s:o, s:b, s:s}", "result", r->result, "code",
+        "{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:s}", "result", r->result, "code",
         r->has_code ? json_integer(r->code) : json_null(), "message", json_text(r->message),
-        "meaning", "", "version", r->version, "build",
+        "meaning", "", "version", json_text(r->version), "build",
         r->has_build ? json_id(r->build) : json_null(), "at", json_time(r->at_s), "authenticated",
         r->authenticated, "address", r->address);
     return json_array_append_new(arg, item) == 0 ? OTAD_E_OK : OTAD_E_NOMEM;
@@ -172,10 +172,10 @@ json_t *shape_update(struct db *db, const char *slug, const struct update *u,
         return NULL;
     }
     return checked(
-        json_pack("{s:o, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o}", "id",
+        json_pack("{s:o, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o}", "id",
                   json_id(u->id), "product", slug, "mac", mac, "build", json_id(u->build_id),
                   "from_version", u->from_version, "to_version", u->to_version, "state",
-                  update_state_name(u->state), "cause", u->cause, "detail", u->detail, "attempts",
+                  update_state_name(u->state), "cause", u->cause, "detail", json_text(u->detail), "attempts",
                   (json_int_t)u->attempts, "created_at", json_time(u->created_at_s), "updated_at",
                   json_time(u->updated_at_s), "transfers", transfers, "reports", reports),
         ei);
@@ -198,7 +198,7 @@ json_t *shape_preflight(const struct preflight *p)
 
 json_t *shape_key(const struct key *k)
 {
-    return json_pack("{s:s, s:s, s:o, s:s, s:o, s:o}", "name", k->name, "role",
+    return json_pack("{s:o, s:s, s:o, s:s, s:o, s:o}", "name", json_text(k->name), "role",
                      key_role_name(k->role), "product",
                      k->product != 0 ? json_string(k->product_slug) : json_null(), "hint", k->hint,
                      "created_at", json_time(k->created_at_s), "revoked_at",
@@ -208,8 +208,8 @@ json_t *shape_key(const struct key *k)
 json_t *shape_audit(const struct audit *a)
 {
     json_t *detail = json_loads(a->detail, 0, NULL);
-    return json_pack("{s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o}", "id", json_id(a->id), "at",
-                     json_time(a->at_s), "who", a->who, "address", a->address, "action", a->action,
+    return json_pack("{s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o}", "id", json_id(a->id), "at",
+                     json_time(a->at_s), "who", json_text(a->who), "address", a->address, "action", a->action,
                      "product", a->product, "object", json_text(a->object), "detail",
                      detail != NULL ? detail : json_text(a->detail));
 }
