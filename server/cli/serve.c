@@ -179,13 +179,16 @@ static void stop(struct daemon *d)
         datadir_remove_addresses(o->config.data_dir);
         http_quiesce(d->http, o->config.shutdown_grace_s);
     }
-    worker_free(&o->worker);
+    if (o->worker != NULL)
+        worker_stop(o->worker); /* HTTP threads may still try to give it jobs */
     if (d->http != NULL)
-        http_stop(&d->http); /* transfers cut here are still noted */
+        http_stop(d->http); /* transfers cut here are still noted */
+    worker_free(&o->worker);
     if (o->overlay != NULL)
         overlay_set_writer(o->overlay, NULL);
     writer_free(&o->writer);
     blob_cache_free(&o->blobs);
+    http_free(&d->http); /* writer and loader have told their last wait */
     overlay_free(&o->overlay);
     admission_free(&o->admission);
     db_close(&d->db);

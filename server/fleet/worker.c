@@ -51,16 +51,23 @@ struct worker *worker_new(void)
     return w;
 }
 
+void worker_stop(struct worker *w)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    bool stopped = w->closing;
+    w->closing = true;
+    (void)pthread_cond_signal(&w->wake);
+    (void)pthread_mutex_unlock(&w->lock);
+    if (!stopped)
+        (void)pthread_join(w->thread, NULL);
+}
+
 void worker_free(struct worker **worker)
 {
     struct worker *w = *worker;
     if (w == NULL)
         return;
-    (void)pthread_mutex_lock(&w->lock);
-    w->closing = true;
-    (void)pthread_cond_signal(&w->wake);
-    (void)pthread_mutex_unlock(&w->lock);
-    (void)pthread_join(w->thread, NULL);
+    worker_stop(w);
     (void)pthread_cond_destroy(&w->wake);
     (void)pthread_mutex_destroy(&w->lock);
     free(w);

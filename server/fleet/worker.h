@@ -21,7 +21,11 @@ struct worker;
 /** Starts the thread. @return NULL on failure */
 struct worker *worker_new(void);
 
-/** Finishes the job at work, runs the others with closing set, ends the thread, sets NULL. */
+/** Finishes the job at work, runs the others with closing set, ends the thread. Later jobs are
+ *  refused. */
+void worker_stop(struct worker *worker);
+
+/** Stops if that wasn't done yet, frees, sets NULL. Nobody may submit any more. */
 void worker_free(struct worker **worker);
 
 /** Queues a job. @return OTAD_E_BUSY when closing; then run() is not called */

@@ -60,8 +60,12 @@ void http_set_limits(struct http *http, const struct http_limits *limits);
  *  the grace is over. Requests still work meanwhile. */
 void http_quiesce(struct http *http, int64_t grace_s);
 
-/** Ends everything else: answers waiting requests with 503, closes all, frees, sets NULL. */
-void http_stop(struct http **http);
+/** Ends everything else: answers waiting requests with 503, closes all, ends the threads. Workers
+ *  may still call http_wait_done() afterwards. */
+void http_stop(struct http *http);
+
+/** Stops if that wasn't done yet, frees, sets NULL. Every http_wait_done() has been called. */
+void http_free(struct http **http);
 
 /** Open connections now. */
 size_t http_connections(struct http *http);
