@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Refuses what MHD 0.9.75 accepts and HTTP forbids: doubled or contradicting lengths, chunked in
- * HTTP/1.0, folded headers, a missing Host. Ambiguous framing is how requests get smuggled past a
- * proxy, so the connection closes too. */
+ * HTTP/1.0, folded headers, blanks in their names, a missing Host. Ambiguous framing is how requests
+ * get smuggled past a proxy, so the connection closes too. */
 #include "http/internal.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@
 
 struct seen_headers {
     unsigned lengths, encodings, hosts;
-    bool folded, bad_encoding;
+    bool folded, bad_name, bad_encoding;
 };
 
 static bool name_is(const char *key, size_t n, const char *name)
@@ -40,6 +40,9 @@ static enum MHD_Result look(void *cls, enum MHD_ValueKind kind, const char *key,
     (void)value_n;
     if (is_folded(key, key_n, value))
         seen->folded = true;
+    /* MHD takes "Content-Length : 5" for a header it doesn't know; a proxy may not. */
+    if (key_n == 0 || memchr(key, ' ', key_n) != NULL || memchr(key, '\t', key_n) != NULL)
+        seen->bad_name = true;
     if (name_is(key, key_n, "Content-Length"))
         seen->lengths++;
     else if (name_is(key, key_n, "Host"))
@@ -60,6 +63,8 @@ enum otad_err guard_check(struct http_req *req, struct otad_errinfo *ei)
         wrong = "The path or query holds a bad escape, %2F, %00 or an empty segment";
     else if (seen.folded)
         wrong = "A header is folded over two lines";
+    else if (seen.bad_name)
+        wrong = "A header's name is empty or holds a blank";
     else if (seen.lengths > 1)
         wrong = "There is more than one Content-Length";
     else if (seen.lengths > 0 && seen.encodings > 0)
