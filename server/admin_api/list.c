@@ -26,10 +26,11 @@ static enum otad_err read_limit(struct http_req *req, int64_t *out, struct otad_
     if (text == NULL)
         return OTAD_E_OK;
     char *end;
-    *out = strtoll(text, &end, 10);
-    if (*text == '\0' || *end != '\0' || *out < 1 || *out > LIST_LIMIT_MAX)
+    long long n = strtoll(text, &end, 10);
+    if (*text == '\0' || *end != '\0' || n < 1 || n > LIST_LIMIT_MAX)
         return otad_fail(ei, OTAD_E_INVALID, "'limit' must be a whole number from 1 to %d",
                          LIST_LIMIT_MAX);
+    *out = n;
     return OTAD_E_OK;
 }
 
