@@ -128,7 +128,7 @@ static void judge_sums(struct inspection *in)
     const struct esp_walk *w = &in->app;
     struct image_sums *s = &in->info->sums;
     uint32_t length = le32(w->first_data), crc = le32(w->first_data + 4);
-    bool length_fits = length == w->end || length == in->total, crc_fits = crc == in->crc;
+    bool length_fits = length == w->end, crc_fits = crc == in->crc;
     uint8_t newer = without_first_data(w);
     s->checksum_found = true;
     s->checksum_offset = w->sum_offset;
