@@ -83,7 +83,7 @@ CREATE INDEX channel_history_by_build ON channel_history (build);
 
 -- One MAC address within a product. Owner: fleet/device.c
 CREATE TABLE device (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,        -- never used again: tokenized URLs name it
     product INTEGER NOT NULL REFERENCES product (id) ON DELETE CASCADE,
     mac INTEGER NOT NULL,                        -- 48 bits
     -- what it last said, and from where

@@ -21,9 +21,11 @@ static const struct http_route rows[] = {
     {IMAGE_METHODS, "/fw/{product}/latest.version", HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_latest_version, NULL},
     {IMAGE_METHODS, "/fw/{product}/latest.md5",     HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_latest_md5, NULL},
     {IMAGE_METHODS, "/fw/{product}/latest.sha256",  HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_latest_sha256, NULL},
+    {IMAGE_METHODS, "/fw/{product}/latest.json",    HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_latest_json, NULL},
     {IMAGE_METHODS, "/fw/{product}/{mac}.version",  HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_mac_version, NULL},
     {IMAGE_METHODS, "/fw/{product}/{mac}.bin",      HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_mac_bin, NULL},
     {HTTP_POST,     "/fw/{product}/{mac}/report",   HTTP_ACCESS_DEVICE, HTTP_BODY_REPORT, REPORT_MAX, device_report, NULL},
+    {IMAGE_METHODS, "/static/fw_{name}.bin",        HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_static, NULL},
 
     /* products */
     {HTTP_GET,    "/api/v1/products", HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_products_list, NULL},
@@ -41,6 +43,7 @@ static const struct http_route rows[] = {
     {IMAGE_METHODS, P "/builds/{build}/file",    HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_build_file, NULL},
     {HTTP_GET,     P "/builds/{build}/preflight", HTTP_ACCESS_VIEWER,   HTTP_BODY_NONE, 0, admin_build_preflight, NULL},
     {HTTP_POST,    P "/builds/{build}/withdraw", HTTP_ACCESS_PUBLISHER, HTTP_BODY_JSON, JSON_MAX, admin_build_withdraw, NULL},
+    {HTTP_POST,    P "/builds/{build}/url",      HTTP_ACCESS_PUBLISHER, HTTP_BODY_JSON, JSON_MAX, admin_build_url, NULL},
 
     /* channels */
     {HTTP_GET,   P "/channels",                  HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_channels_list, NULL},
@@ -55,6 +58,7 @@ static const struct http_route rows[] = {
     {HTTP_GET,    P "/devices/{mac}",    HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_device_read, NULL},
     {HTTP_PATCH,  P "/devices/{mac}",    HTTP_ACCESS_PUBLISHER, HTTP_BODY_JSON, JSON_MAX, admin_device_change, NULL},
     {HTTP_DELETE, P "/devices/{mac}",    HTTP_ACCESS_PUBLISHER, HTTP_BODY_NONE, 0, admin_device_forget, NULL},
+    {HTTP_POST,   P "/devices/{mac}/url", HTTP_ACCESS_PUBLISHER, HTTP_BODY_JSON, JSON_MAX, admin_device_url, NULL},
     {HTTP_GET,    P "/updates",          HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_updates_list, NULL},
     {HTTP_GET,    P "/updates/{update}", HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_update_read, NULL},
 

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "fleet/overlay.h"
+#include "http/base_url.h"
 #include "http/reply.h"
 #include "http/wait.h"
 
@@ -115,6 +116,9 @@ enum otad_err change_submit(struct http_req *req, const char *action, change_app
     c->now_s = clock_wall_s(&o->clock);
     const char *force = http_req_query(req, "force");
     c->force = force != NULL && strcmp(force, "true") == 0;
+    char public_url[OPTION_TEXT_MAX];
+    otad_config_text(o, o->config.public_url, public_url);
+    http_base_url(req, public_url, c->base_url, sizeof c->base_url);
     set_name(req, c);
     set_audit(req, c, action);
     (void)http_wait_start(req, wait, otad_config_int(o, &o->config.write_timeout_s), answer);

@@ -17,6 +17,7 @@
 #include "fleet/channel.h"
 #include "fleet/ingest.h"
 #include "fleet/worker.h"
+#include "http/base_url.h"
 #include "http/reply.h"
 #include "http/wait.h"
 
@@ -340,12 +341,9 @@ static enum otad_err answer(struct http_req *req, void *work, struct otad_errinf
 
 static void set_base_url(struct http_req *req, struct upload *u)
 {
-    struct otad *o = u->otad;
-    (void)pthread_rwlock_rdlock(&o->config_lock);
-    (void)snprintf(u->base_url, sizeof u->base_url, "%s", o->config.public_url);
-    (void)pthread_rwlock_unlock(&o->config_lock);
-    if (u->base_url[0] == '\0')
-        (void)snprintf(u->base_url, sizeof u->base_url, "http://%s", http_req_local(req));
+    char public_url[OPTION_TEXT_MAX];
+    otad_config_text(u->otad, u->otad->config.public_url, public_url);
+    http_base_url(req, public_url, u->base_url, sizeof u->base_url);
 }
 
 static const char *or_null(const char *text)

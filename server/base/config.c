@@ -55,6 +55,8 @@ static const struct option_row rows[] = {
      "devices a new product may register by check-in"},
     {"devices", "new_devices_per_hour", OPTION_INT, AT(new_devices_per_hour), "60", 1, 10000000, "", NULL, NULL, true,
      "first check-ins one address may make in an hour; later ones are answered but not registered"},
+    {"devices", "url_lifetime_s", OPTION_INT, AT(url_lifetime_s), "604800", 60, 315360000, "s", NULL, NULL, true,
+     "how long a tokenized URL works, when its maker doesn't say"},
 
     {"log", "level", OPTION_CHOICE, AT(log_level), "info", 0, 0, "", NULL, levels, true,
      "what is logged to stderr"},

@@ -92,6 +92,15 @@ static enum otad_err open_storage(struct daemon *d, struct otad_errinfo *ei)
     return o->readers != NULL ? OTAD_E_OK : otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
 }
 
+static enum otad_err load_secret(struct otad *o, struct otad_errinfo *ei)
+{
+    uint8_t secret[SECRET_LEN];
+    enum otad_err err = secret_load(o->data_dir, secret, ei);
+    if (err == OTAD_E_OK && token_key(secret, o->url_key) != OTAD_E_OK)
+        err = otad_fail(ei, OTAD_E_INTERNAL, "Deriving the key of URL tokens failed");
+    return err;
+}
+
 static enum otad_err start_workers(struct daemon *d, struct otad_errinfo *ei)
 {
     struct otad *o = &d->otad;
@@ -159,6 +168,8 @@ static enum otad_err start(struct daemon *d, struct otad_errinfo *ei)
     enum otad_err err = datadir_lock(d->otad.config.data_dir, &d->lock_fd, ei);
     if (err == OTAD_E_OK)
         err = open_storage(d, ei);
+    if (err == OTAD_E_OK)
+        err = load_secret(&d->otad, ei);
     if (err == OTAD_E_OK)
         err = start_workers(d, ei);
     if (err == OTAD_E_OK)

@@ -2,6 +2,7 @@
  * Owns the way of a check-in up to its verdict. */
 #include "device_api/ask.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mac.h"
@@ -80,9 +81,33 @@ enum otad_err ask(struct http_req *req, const char *path_word, bool record, stru
     err = checkin_load(db, &query, &a->row, ei);
     if (err != OTAD_E_OK)
         return err;
+    (void)snprintf(a->slug, sizeof a->slug, "%s", query.slug);
     judge(a);
     if (record)
         note(a);
+    return OTAD_E_OK;
+}
+
+enum otad_err ask_build(struct http_req *req, int64_t build_id, int32_t number, struct ask *a,
+                        bool *withdrawn, struct otad_errinfo *ei)
+{
+    struct db *db;
+    uint64_t mac;
+    a->otad = http_req_app(req);
+    a->decision = (struct decision){VERDICT_SERVE, REASON_NONE};
+    identify(req, NULL, clock_wall_s(&a->otad->clock), &a->in);
+    a->in.said.authenticated = true;
+    enum otad_err err = otad_reader(a->otad, &db, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    const struct checkin_build_query query = {
+        .build_id = build_id, .device_number = number, .mac = a->in.mac};
+    err = checkin_load_build(db, &query, &a->row, a->slug, &mac, withdrawn, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    if (number != 0)
+        a->in.mac = mac; /* the token names the device, whatever the headers say */
+    note(a);
     return OTAD_E_OK;
 }
 
@@ -102,12 +127,11 @@ enum otad_err ask_refuse(struct http_req *req, const struct ask *a)
 {
     const char *reason = reason_name(a->decision.reason);
     if (a->decision.verdict == VERDICT_REFUSE)
-        return http_reply_refuse(req,
-                                 a->decision.reason == REASON_BLOCKED ||
-                                         a->decision.reason == REASON_DISABLED
-                                     ? 403
-                                     : 404,
-                                 reason);
+        return http_reply_refuse(
+            req,
+            a->decision.reason == REASON_BLOCKED || a->decision.reason == REASON_DISABLED ? 403
+                                                                                          : 404,
+            reason);
     if (a->in.tasmota)
         return http_reply_refuse(req, 403, reason); /* it takes 304 for success and reboots */
     if (a->in.updater || a->in.mac != 0)

@@ -13,6 +13,7 @@ struct ask {
     struct checkin in;
     struct checkin_row row;
     struct decision decision;
+    char slug[OTAD_SLUG_MAX + 1]; /* of the product */
     bool registered; /* the device has a row, or will have one */
 };
 
@@ -26,6 +27,13 @@ enum otad_err ask(struct http_req *req, const char *path_word, bool record, stru
 /** Whether a word may stand in place of a MAC. Tasmota's probes (`…-minimal`, `…-safeboot`) and
  *  what mac_is_word() refuses may not: they are answered 404 without a look at the database. */
 bool ask_is_word(const char *word);
+
+/** Runs a request for one build whose token was checked: the token is the decision, so the verdict
+ *  is "serve"; blocked, disabled and withdrawn are the caller's to look at.
+ *  @param number     the token's device number, 0 = any: then headers or ?mac= may name the device
+ *  @return OTAD_E_OK, OTAD_E_NOENT (no such build), or a database error */
+enum otad_err ask_build(struct http_req *req, int64_t build_id, int32_t number, struct ask *out,
+                        bool *withdrawn, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Answers everything but "serve": 304, 403 or 404 as the client understands it. */
 enum otad_err ask_refuse(struct http_req *req, const struct ask *a);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
+#include "base/hex.h"
 #include "fleet/blob_cache.h"
 #include "fleet/overlay.h"
 #include "http/reply.h"
@@ -94,16 +96,35 @@ static enum otad_err begin_transfer(struct http_req *req, const struct ask *a,
     return OTAD_E_OK;
 }
 
-/* Canonical names: some clients compare them case-sensitively. Content-Length is MHD's. */
-static void add_headers(struct http_reply *reply, const struct checkin_row *row)
+/* ESP32 updaters want it in hex and fail on anything else; Blynk's want base64 and fail on hex. */
+static void add_sha256(struct http_reply *reply, const struct ask *a)
 {
-    char etag[2 * OTAD_SHA256_LEN + 3], build[24];
+    uint8_t sha256[OTAD_SHA256_LEN];
+    char text[BASE64_LEN(OTAD_SHA256_LEN) + 1];
+    if (strncmp(a->in.said.agent, "ESP32-http-Update", 17) == 0) {
+        http_reply_header(reply, "x-SHA256", a->row.sha256);
+    } else if (hex_decode(a->row.sha256, sizeof sha256, sha256)) {
+        base64_encode(sha256, sizeof sha256, text);
+        http_reply_header(reply, "x-sha256", text);
+    }
+}
+
+/* Canonical names: some clients compare them case-sensitively. Content-Length is MHD's. */
+static void add_headers(struct http_reply *reply, const struct ask *a)
+{
+    const struct checkin_row *row = &a->row;
+    char etag[2 * OTAD_SHA256_LEN + 3], build[24], number[24];
     (void)snprintf(etag, sizeof etag, "\"%s\"", row->sha256);
     (void)snprintf(build, sizeof build, "%" PRIu64, (uint64_t)row->build_id);
+    (void)snprintf(number, sizeof number, "%" PRId64, row->number);
     http_reply_header(reply, "Content-Type", "application/octet-stream");
     http_reply_header(reply, "x-MD5", row->md5);
+    add_sha256(reply, a);
     http_reply_header(reply, "ETag", etag);
     http_reply_header(reply, "x-version", row->target_version);
+    http_reply_header(reply, "x-fw-type", a->slug);
+    http_reply_header(reply, "x-fw-ver", row->target_version);
+    http_reply_header(reply, "x-fw-build", number);
     http_reply_header(reply, "X-Otad-Build", build);
     http_reply_header(reply, "Cache-Control", "no-store"); /* which build is next may change */
 }
@@ -119,7 +140,7 @@ static enum otad_err send(struct http_req *req, const struct ask *a, struct blob
     }
     struct http_reply *reply =
         http_reply_borrow(blob_data(blob), blob_bytes(blob), blob_release, blob);
-    add_headers(reply, &a->row);
+    add_headers(reply, a);
     return http_reply_send(req, reply, 200);
 }
 

@@ -11,7 +11,7 @@
 static const char sql_checkin[] =
     "SELECT p.id, p.disabled, p.max_devices, p.device_count, d.id, d.blocked, d.held, d.version,"
     " c.paused AND (:fs OR d.pin IS NULL), b.seq, b.id, b.version, b.number, i.id, i.size_bytes, i.md5,"
-    " i.sha256, i.identities"
+    " i.sha256, i.identities, b.kind"
     " FROM product AS p"
     " LEFT JOIN device AS d ON d.product = p.id AND d.mac = :mac"
     " LEFT JOIN channel AS c ON c.product = p.id AND c.name = CASE"
@@ -21,6 +21,16 @@ static const char sql_checkin[] =
     "  AND b.withdrawn_at_s IS NULL"
     " LEFT JOIN image AS i ON i.id = b.image"
     " WHERE p.slug = :slug";
+
+/* The same columns for a build that is named, then what only this needs. */
+static const char sql_build[] =
+    "SELECT p.id, p.disabled, p.max_devices, p.device_count, d.id, d.blocked, d.held, d.version,"
+    " 0, b.seq, b.id, b.version, b.number, i.id, i.size_bytes, i.md5, i.sha256, i.identities,"
+    " b.kind, p.slug, d.mac, b.withdrawn_at_s IS NOT NULL"
+    " FROM build AS b JOIN product AS p ON p.id = b.product JOIN image AS i ON i.id = b.image"
+    " LEFT JOIN device AS d ON d.product = p.id AND d.id = CASE WHEN :device <> 0 THEN :device"
+    "  ELSE (SELECT id FROM device WHERE product = b.product AND mac = :mac) END"
+    " WHERE b.id = :build";
 
 static void read_digest(struct db_q *q, int column, size_t want, char *out)
 {
@@ -53,6 +63,10 @@ static void read_row(struct db_q *q, struct checkin_row *r)
     read_digest(q, 15, OTAD_MD5_LEN, r->md5);
     read_digest(q, 16, OTAD_SHA256_LEN, r->sha256);
     db_copy_text(q, 17, r->also, sizeof r->also);
+    const char *kind = db_text(q, 18);
+    r->kind = BUILD_APP;
+    if (kind != NULL)
+        (void)build_kind_parse(kind, &r->kind); /* the table's CHECK allows no other word */
 }
 
 enum otad_err checkin_load(struct db *db, const struct checkin_query *query,
@@ -76,10 +90,27 @@ enum otad_err checkin_load(struct db *db, const struct checkin_query *query,
     return OTAD_E_OK;
 }
 
+enum otad_err checkin_load_build(struct db *db, const struct checkin_build_query *query,
+                                 struct checkin_row *out, char slug[OTAD_SLUG_MAX + 1],
+                                 uint64_t *mac, bool *withdrawn, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_build);
+    db_bind_int(&q, ":build", query->build_id);
+    db_bind_int(&q, ":device", query->device_number);
+    db_bind_int(&q, ":mac", (int64_t)query->mac);
+    bool found = db_step(&q);
+    if (found) {
+        read_row(&q, out);
+        db_copy_text(&q, 19, slug, OTAD_SLUG_MAX + 1);
+        *mac = (uint64_t)db_int(&q, 20);
+        *withdrawn = db_int(&q, 21) != 0;
+    }
+    enum otad_err err = db_end(&q, ei);
+    return err == OTAD_E_OK && !found ? otad_fail(ei, OTAD_E_NOENT, "no_build") : err;
+}
+
 struct identity checkin_identity(const struct checkin_row *row)
 {
-    return (struct identity){.version = row->target_version,
-                             .md5 = row->md5,
-                             .sha256 = row->sha256,
-                             .also = row->also};
+    return (struct identity){
+        .version = row->target_version, .md5 = row->md5, .sha256 = row->sha256, .also = row->also};
 }

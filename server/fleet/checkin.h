@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "db/db.h"
+#include "fleet/build.h"
 #include "fleet/decide.h"
 #include "otad/limits.h"
 
@@ -36,11 +37,29 @@ struct checkin_row {
     char md5[2 * OTAD_MD5_LEN + 1];
     char sha256[2 * OTAD_SHA256_LEN + 1];
     char also[256]; /* see struct identity */
+    enum build_kind kind;
 };
 
 /** @return OTAD_E_OK, OTAD_E_NOENT (no such product), or a database error. */
 enum otad_err checkin_load(struct db *db, const struct checkin_query *query,
                            struct checkin_row *out, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** A request for one build, whatever channels say. */
+struct checkin_build_query {
+    int64_t build_id;      /* public */
+    int64_t device_number; /* row id, 0 = go by mac */
+    uint64_t mac;          /* 0 = anonymous */
+};
+
+/** The facts of such a request: the row's target is that build, even a withdrawn one.
+ *  @param slug       receives the product's slug
+ *  @param mac        receives the device's MAC, 0 when the product has no such device
+ *  @param withdrawn  receives whether the build was withdrawn
+ *  @return OTAD_E_OK, OTAD_E_NOENT (no such build), or a database error */
+enum otad_err checkin_load_build(struct db *db, const struct checkin_build_query *query,
+                                 struct checkin_row *out, char slug[OTAD_SLUG_MAX + 1],
+                                 uint64_t *mac, bool *withdrawn,
+                                 struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** The identity of the target, borrowed from row. */
 struct identity checkin_identity(const struct checkin_row *row);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "db/pool.h"
 #include "db/writer.h"
+#include "fleet/token.h"
 
 struct overlay;
 struct blob_cache;
@@ -27,12 +28,16 @@ struct otad {
     struct blob_cache *blobs;
     struct worker *worker;
     struct admission *admission;
+    uint8_t url_key[TOKEN_KEY_LEN]; /* tokens of /static URLs are made with it */
     pthread_rwlock_t config_lock; /* a reload writes, everybody else reads */
     struct config config;
 };
 
 /** One number of the configuration as it is now, e.g. otad_config_int(o, &o->config.image_max_bytes). */
 int64_t otad_config_int(struct otad *o, const int64_t *field);
+
+/** Copies a text of the configuration as it is now, e.g. o->config.public_url. */
+void otad_config_text(struct otad *o, const char *field, char out[OPTION_TEXT_MAX]);
 
 /** The calling thread's read connection. */
 enum otad_err otad_reader(struct otad *o, struct db **out, struct otad_errinfo *ei) OTAD_MUSTCHECK;
