@@ -254,6 +254,16 @@ def walk(doc, daemon, folder):
     a.ask("HEAD", fw + "{mac}.version", 200, key=False, **device)
     a.ask("HEAD", fw + "{mac}.bin", 200, key=False, **device)
     check(a.ask("GET", fw + "{mac}.bin", 200, key=False, **device) == second_bytes, "{mac}.bin differs")
+    issued = a.ask("POST", p + "/devices/{mac}/url", 201, {"build": second["id"]}, **device)
+    a.ask("POST", p + "/builds/{build}/url", 201, {"expires_in_s": 60}, **build)
+    offer = a.ask("GET", fw + "latest.json", 200, key=False, **lamp)
+    a.ask("HEAD", fw + "latest.json", 200, key=False, **lamp)
+    for url in (issued["url"], offer["url"]):
+        name, token = re.fullmatch(r".*/static/fw_([^/]*)[.]bin[?](token=.{30})", url).groups()
+        got = a.ask("GET", "/static/fw_{name}.bin", 200, query="?" + token, key=False, name=name)
+        check(got == second_bytes, f"{url} differs")
+        a.ask("HEAD", "/static/fw_{name}.bin", 200, query="?" + token, key=False, name=name)
+    a.ask("GET", "/static/fw_{name}.bin", 403, query="?token=x", key=False, name=name)
     report = {"result": "failed", "code": -100, "message": "no space", "build": second["id"]}
     a.ask("POST", fw + "{mac}/report", 204, report, key=False, **device)
     a.ask("POST", fw + "{mac}/report", 429, report, key=False, **device)
