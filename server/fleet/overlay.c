@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "fleet/ledger.h"
 
@@ -112,13 +113,38 @@ static bool replaces(const struct fact *last, const struct fact *fact)
             (fact->said.md5[0] != '\0' || last->said.md5[0] == '\0'));
 }
 
+static void keep_text(char *text, const char *before, size_t room)
+{
+    if (text[0] == '\0')
+        memcpy(text, before, room);
+}
+
+/* What the later check-in doesn't say stays as it was said: the same rule as device_seen()'s. */
+static void keep_said(struct device_facts *said, const struct device_facts *before)
+{
+    keep_text(said->version, before->version, sizeof said->version);
+    keep_text(said->chip, before->chip, sizeof said->chip);
+    keep_text(said->md5, before->md5, sizeof said->md5);
+    keep_text(said->sha256, before->sha256, sizeof said->sha256);
+    keep_text(said->mode, before->mode, sizeof said->mode);
+    if (said->free_space < 0)
+        said->free_space = before->free_space;
+    if (said->chip_size < 0)
+        said->chip_size = before->chip_size;
+}
+
 static void replace(struct fact *last, const struct fact *fact)
 {
+    struct device_facts before = {.at_s = 0};
+    if (fact->kind == FACT_CHECKIN)
+        before = last->said;
     struct fact *next = last->next;
     int64_t count = last->count + fact->count;
     *last = *fact;
     last->next = next;
     last->count = count;
+    if (fact->kind == FACT_CHECKIN)
+        keep_said(&last->said, &before);
 }
 
 /* Under the shard's lock. @return false when out of memory. */
@@ -130,6 +156,10 @@ static bool append(struct shard *s, const struct fact *fact)
         *at = calloc(1, sizeof **at);
     if (copy == NULL || *at == NULL) {
         free(copy);
+        if (*at != NULL && (*at)->n == 0) {
+            free(*at);
+            *at = NULL;
+        }
         return false;
     }
     *copy = *fact;
