@@ -106,6 +106,9 @@ static enum otad_err make_key(struct db *db, const struct key_args *args, char t
                          args->role);
     if (strlen(args->name) > OTAD_NAME_MAX)
         return otad_fail(ei, OTAD_E_INVALID, "--name is longer than %d bytes", OTAD_NAME_MAX);
+    for (const char *at = args->name; *at != '\0'; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            return otad_fail(ei, OTAD_E_INVALID, "--name holds a control character");
     if (args->product != NULL) {
         enum otad_err err = product_find(db, args->product, &p, ei);
         if (err != OTAD_E_OK)

@@ -64,8 +64,28 @@ static enum otad_err set_up(struct db *db, enum db_mode mode, struct otad_errinf
                    ei);
 }
 
+/* SQLite's own words name neither the file nor what to do. */
+static enum otad_err cant_open(const char *path, int rc, const struct otad_errinfo *why,
+                               struct otad_errinfo *ei)
+{
+    (void)otad_fail(ei, why->code, "Can't open the database %.150s: %.90s", path, why->msg);
+    switch (rc & 0xFF) {
+    case SQLITE_NOTADB:
+    case SQLITE_CORRUPT:
+        return otad_hint(ei, "The file is damaged or no database. Put back a backup; moving it away "
+                             "starts with an empty one.");
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        return otad_hint(ei, "The user that runs otad must be allowed to write it and its folder.");
+    default:
+        return why->code;
+    }
+}
+
 enum otad_err db_open(const char *path, enum db_mode mode, struct db **out, struct otad_errinfo *ei)
 {
+    struct otad_errinfo why = {.code = OTAD_E_OK};
     struct db *db = calloc(1, sizeof *db);
     if (db == NULL)
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory opening the database");
@@ -74,10 +94,11 @@ enum otad_err db_open(const char *path, enum db_mode mode, struct db **out, stru
     if (mode == DB_WRITE)
         flags |= SQLITE_OPEN_CREATE;
     int rc = sqlite3_open_v2(path, &db->handle, flags, NULL);
-    enum otad_err err = db_err(rc, db->handle, ei);
+    enum otad_err err = db_err(rc, db->handle, &why);
     if (err == OTAD_E_OK)
-        err = set_up(db, mode, ei);
+        err = set_up(db, mode, &why);
     if (err != OTAD_E_OK) {
+        (void)cant_open(path, sqlite3_errcode(db->handle), &why, ei);
         db_close(&db);
         return err;
     }
