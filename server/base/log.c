@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -15,12 +16,23 @@
 static const char *const level_names[] = {"err", "warn", "info", "debug"};
 static const char journald_priority[] = {'3', '4', '6', '7'}; /* sd-daemon(3) */
 
+/* Whether stderr is the stream that systemd connected to the journal: JOURNAL_STREAM is inherited
+ * by whatever a service starts, redirected or not (systemd.exec(5)). */
+static bool is_journal(void)
+{
+    unsigned long long device, inode;
+    struct stat st;
+    const char *stream = getenv("JOURNAL_STREAM");
+    return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+           fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
 void log_init(struct log *log, enum log_level level, bool json)
 {
     log->fd = STDERR_FILENO;
     atomic_init(&log->level, (int)level);
     log->json = json;
-    log->journald = getenv("JOURNAL_STREAM") != NULL && isatty(STDERR_FILENO) == 0;
+    log->journald = is_journal();
 }
 
 const char *log_level_name(enum log_level level)
