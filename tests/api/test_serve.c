@@ -720,7 +720,8 @@ START_TEST(json_log_is_one_object_a_line)
 }
 END_TEST
 
-START_TEST(journald_gets_priorities)
+/* JOURNAL_STREAM names the journal's socket; it is inherited by what a service starts, too. */
+START_TEST(journald_alone_gets_priorities)
 {
     struct daemon d = STARTED;
     struct stat st;
@@ -730,14 +731,14 @@ START_TEST(journald_gets_priorities)
     ck_assert_int_eq(fstat(fd, &st), 0);
     (void)close(fd);
     (void)snprintf(env, sizeof env, "JOURNAL_STREAM=%llu:%llu", (unsigned long long)st.st_dev,
-                   (unsigned long long)st.st_ino);
+                   (unsigned long long)st.st_ino + (_i == 0 ? 0 : 1));
     const char *all[] = {env, NULL};
     d.env = all;
     daemon_start(&d, NULL);
     daemon_stop(&d);
     char *log = daemon_log(&d);
     for (char *line = strtok(log, "\n"); line != NULL; line = strtok(NULL, "\n"))
-        ck_assert_msg(line[0] == '<' && line[2] == '>', "%s", line);
+        ck_assert_msg((line[0] == '<' && line[2] == '>') == (_i == 0), "%s", line);
     free(log);
     daemon_free(&d);
 }
@@ -773,7 +774,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, systemd_is_told_of_ready_reload_watchdog_and_stop);
     tcase_add_test(tc, sockets_of_systemd_are_used);
     tcase_add_test(tc, json_log_is_one_object_a_line);
-    tcase_add_test(tc, journald_gets_priorities);
+    tcase_add_loop_test(tc, journald_alone_gets_priorities, 0, 2);
     suite_add_tcase(suite, tc);
     return suite;
 }
