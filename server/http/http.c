@@ -315,7 +315,7 @@ static void *sweep(void *cls)
     for (unsigned i = 0; !atomic_load(&http->sweeper_stop); i++) {
         (void)nanosleep(&tick, NULL);
         int64_t now = http_now_ms();
-        waits_expire(http, now);
+        (void)waits_expire(http, now);
         if (i % SWEEP_EVERY == 0)
             conns_sweep(http->conns, now);
     }
@@ -467,7 +467,9 @@ void http_quiesce(struct http *http, int64_t grace_s)
 
 void http_stop(struct http *http)
 {
-    waits_expire(http, INT64_MAX);
+    const struct timespec moment = {.tv_nsec = 2 * TICK_MS * 1000000L};
+    if (waits_expire(http, INT64_MAX) > 0)
+        (void)nanosleep(&moment, NULL); /* their 503 leaves before MHD cuts the connections */
     for (size_t i = 0; i < http->n_listeners; i++)
         MHD_stop_daemon(http->listeners[i].daemon);
     http->n_listeners = 0;

@@ -112,7 +112,9 @@ enum otad_err body_end(struct http_req *req, struct otad_errinfo *ei);
 /* wait.c */
 enum otad_err wait_resumed(struct http_req *req, struct otad_errinfo *ei);
 void wait_release(struct http_wait *wait);
-void waits_expire(struct http *http, int64_t now_ms); /* INT64_MAX: all */
+/* Resumes what has waited too long; INT64_MAX: all, and nothing is suspended any more.
+ * Returns how many. */
+size_t waits_expire(struct http *http, int64_t now_ms);
 
 /* request.c: fills req->address when the request is made. */
 void request_set_address(struct http_req *req);

@@ -93,17 +93,21 @@ void http_wait_done(struct http_wait *wait)
     wait_release(wait);
 }
 
-void waits_expire(struct http *http, int64_t now_ms)
+size_t waits_expire(struct http *http, int64_t now_ms)
 {
+    size_t n = 0;
     (void)pthread_mutex_lock(&http->waits_lock);
     if (now_ms == INT64_MAX)
         http->stopping = true;
     for (struct http_wait *next, *wait = http->waits; wait != NULL; wait = next) {
         next = wait->next;
-        if (now_ms >= wait->deadline_ms && win(wait, EXPIRED))
+        if (now_ms >= wait->deadline_ms && win(wait, EXPIRED)) {
             unlink_and_resume(http, wait);
+            n++;
+        }
     }
     (void)pthread_mutex_unlock(&http->waits_lock);
+    return n;
 }
 
 enum otad_err wait_resumed(struct http_req *req, struct otad_errinfo *ei)
