@@ -2,21 +2,16 @@
  * Owns reports: a device's own words on how an update went, answered once they are durable. */
 #include "fleet/report.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "base/json.h"
 #include "base/mac.h"
 #include "device_api/device_api.h"
-#include "fleet/build.h"
+#include "device_api/report_read.h"
 #include "fleet/device.h"
 #include "fleet/otad.h"
 #include "fleet/overlay.h"
 #include "fleet/product.h"
 #include "http/reply.h"
-#include "http/target.h"
 #include "http/wait.h"
 
 /* One report on its way to the disk. The write_job comes first: the writer knows only that. */
@@ -29,107 +24,6 @@ struct report_job {
     enum otad_err err;
     struct otad_errinfo ei;
 };
-
-/* ---- reading ------------------------------------------------------------------------------ */
-
-static enum otad_err bad(struct otad_errinfo *ei, const char *reason)
-{
-    return otad_fail(ei, OTAD_E_BAD_REQUEST, "%s", reason);
-}
-
-static bool copy(const char *from, char *to, size_t room)
-{
-    if (from == NULL)
-        return true;
-    size_t n = strlen(from);
-    if (n >= room)
-        return false;
-    memcpy(to, from, n + 1);
-    return true;
-}
-
-/* Fields are the same in both forms; NULL = not there. */
-struct fields {
-    const char *result, *code, *message, *version, *build;
-};
-
-static enum otad_err take_fields(const struct fields *f, struct report *r, struct otad_errinfo *ei)
-{
-    if (f->result == NULL || !report_result_is_valid(f->result))
-        return bad(ei, "bad_result"); /* success, failed or rolled_back */
-    if (!copy(f->result, r->result, sizeof r->result) ||
-        !copy(f->message, r->message, sizeof r->message) ||
-        !copy(f->version, r->version, sizeof r->version))
-        return bad(ei, "field_too_long");
-    if (f->code != NULL && f->code[0] != '\0') {
-        char *end;
-        errno = 0;
-        r->code = strtoll(f->code, &end, 10);
-        r->has_code = true;
-        if (*end != '\0' || errno != 0)
-            return bad(ei, "bad_code");
-    }
-    if (f->build != NULL && f->build[0] != '\0') {
-        r->has_build = true;
-        if (!build_id_parse(f->build, &r->build))
-            return bad(ei, "bad_build");
-    }
-    return OTAD_E_OK;
-}
-
-/* Numbers in JSON are taken as their text: clients send both. */
-static const char *json_field(json_t *obj, const char *key, char buf[32])
-{
-    json_t *value = json_object_get(obj, key);
-    if (json_is_integer(value)) {
-        (void)snprintf(buf, 32, "%lld", (long long)json_integer_value(value));
-        return buf;
-    }
-    return json_string_value(value);
-}
-
-static enum otad_err read_json(const char *body, size_t n, struct report *r,
-                               struct otad_errinfo *ei)
-{
-    json_t *obj OTAD_AUTO(json_free) = NULL;
-    if (json_read_object(body, n, &obj, ei) != OTAD_E_OK)
-        return bad(ei, "bad_json");
-    char code[32], build[32], version[32];
-    const struct fields f = {.result = json_string_value(json_object_get(obj, "result")),
-                             .code = json_field(obj, "code", code),
-                             .message = json_string_value(json_object_get(obj, "message")),
-                             .version = json_field(obj, "version", version),
-                             .build = json_field(obj, "build", build)};
-    return take_fields(&f, r, ei);
-}
-
-static enum otad_err read_form(const char *body, struct report *r, struct otad_errinfo *ei)
-{
-    struct target form;
-    char *buf = malloc(2 * strlen(body) + 2);
-    if (buf == NULL)
-        return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
-    enum otad_err err = bad(ei, "bad_form");
-    if (target_parse_query(body, buf, &form)) {
-        const struct fields f = {.result = target_query(&form, "result"),
-                                 .code = target_query(&form, "code"),
-                                 .message = target_query(&form, "message"),
-                                 .version = target_query(&form, "version"),
-                                 .build = target_query(&form, "build")};
-        err = take_fields(&f, r, ei);
-    }
-    free(buf);
-    return err;
-}
-
-static enum otad_err read_report(struct http_req *req, struct report *r, struct otad_errinfo *ei)
-{
-    size_t n;
-    const char *body = http_req_body(req, &n);
-    if (strlen(body) != n)
-        return bad(ei, "bad_form");
-    return body[0] == '{' ? read_json(body, n, r, ei) : read_form(body, r, ei);
-}
 
 /* ---- writing ------------------------------------------------------------------------------ */
 
@@ -195,7 +89,9 @@ enum otad_err device_report(struct http_req *req, struct otad_errinfo *ei)
     struct db *db;
     if (!mac_parse(http_req_param(req, "mac"), &job.mac))
         return http_reply_refuse(req, 404, "no_device");
-    enum otad_err err = read_report(req, &job.report, ei);
+    size_t n;
+    const char *body = http_req_body(req, &n);
+    enum otad_err err = report_read(body, n, &job.report, ei);
     if (err == OTAD_E_BAD_REQUEST)
         return http_reply_refuse(req, 400, ei->msg);
     if (err == OTAD_E_OK)
