@@ -24,14 +24,29 @@ static enum otad_err held(const char *dir, int fd, struct otad_errinfo *ei)
     return otad_hint(ei, "Stop that one first, or pass another --data-dir: one daemon a folder.");
 }
 
+/* A folder that was just made could be gone after a power cut, with all that is synced in it. */
+static void sync_parent(const char *dir)
+{
+    char parent[PATH_ROOM];
+    (void)snprintf(parent, sizeof parent, "%s/..", dir);
+    int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return; /* some parents can't be read; most file systems order this anyway */
+    (void)fsync(fd);
+    (void)close(fd);
+}
+
 enum otad_err datadir_lock(const char *dir, int *lock_fd, struct otad_errinfo *ei)
 {
     char path[PATH_ROOM], pid[32];
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
+    bool made = mkdir(dir, 0700) == 0;
+    if (!made && errno != EEXIST) {
         (void)otad_fail(ei, OTAD_E_IO, "Can't make the data folder %.160s: %s", dir,
                         strerror(errno));
         return otad_hint(ei, "Make it yourself, or pass another one: --data-dir DIR");
     }
+    if (made)
+        sync_parent(dir);
     (void)snprintf(path, sizeof path, "%s/lock", dir);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0) {
