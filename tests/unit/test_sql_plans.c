@@ -26,7 +26,7 @@ static const struct {
     const char *plan; /* the one line that is allowed */
     const char *why;  /* shown when it no longer applies */
 } allowed[] = {
-    {"blob.c",     "sql_drop_all_unused", "SCAN image",
+    {"blob.c",     "sql_drop_all_unused", "SCAN image USING INDEX image_by_sha256",
      "once at the start and after a deletion; images are few, and their bytes are in image_chunk"                               },
     {"blob.c",     "sql_unstage_all",     "SCAN image USING INDEX image_unlinked",
      "the partial index holds only what a crash left behind"                                                                    },
