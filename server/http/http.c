@@ -370,9 +370,12 @@ static struct MHD_Daemon *start_daemon(struct http *http, int fd, unsigned threa
         /* MHD takes a pool of one for an error. */
         {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
         {MHD_OPTION_END, 0, NULL}};
+    /* Turbo: reads a new connection at once, and watches it by epoll only if nothing came yet; four
+     * system calls less for a check-in. A shutdown() that close() makes superfluous goes too. */
+    const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO |
+                           MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0,
-        may_connect, http, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, http,
+        flags, 0, may_connect, http, on_request, http, MHD_OPTION_EXTERNAL_LOGGER, log_mhd, http,
         MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, http,
         MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_CONNECTION_TIMEOUT,
