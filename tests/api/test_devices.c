@@ -262,7 +262,7 @@ END_TEST
 START_TEST(slow_reader_gets_every_byte)
 {
     static const char request[] = "GET /fw/lamp/latest HTTP/1.0\r\n\r\n";
-    const int small = 4096;
+    const int small = 16384;
     static char body[600000];
     size_t n = 0;
     int fd = raw_connect(&d);
@@ -869,6 +869,31 @@ START_TEST(an_address_registers_only_so_many_an_hour)
 }
 END_TEST
 
+/* A bit that flips on the disk must not reach a flash. */
+START_TEST(image_that_changed_on_the_disk_is_not_served)
+{
+    struct daemon own = {.pid = 0};
+    char key[DAEMON_KEY];
+    daemon_start(&own, NULL);
+    daemon_key(&own, "root", "admin", NULL, key);
+    make_product(&own, key, "p");
+    publish(&own, key, "p", "1", NULL, 1, NULL);
+    daemon_stop(&own);
+    daemon_sql_write(&own,
+                     "UPDATE image_chunk SET data = CAST(substr(data, 1, 999) || x'00ff00ff' ||"
+                     " substr(data, 1004) AS BLOB)");
+    daemon_restart(&own);
+    struct reply r = get(&own, NULL, "/fw/p/30AEA4000001.bin");
+    ck_assert_msg(r.status >= 500 && r.n == 0, "%s", r.head);
+    ck_assert_ptr_nonnull(reply_header(&r, "X-Otad-Reason"));
+    reply_free(&r);
+    r = get(&own, NULL, "/healthz");
+    CK_STATUS("the rest goes on", r, 200);
+    reply_free(&r);
+    daemon_free(&own);
+}
+END_TEST
+
 START_TEST(hostile_header_values_do_no_harm)
 {
     static const char *const headers[] = {"x-ESP8266-STA-MAC: 30:AE:A4:00:03:01",
@@ -923,6 +948,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, host_is_never_checked_on_device_paths, 0, 4);
     tcase_add_test(tc, devices_register_only_up_to_the_products_limit);
     tcase_add_test(tc, an_address_registers_only_so_many_an_hour);
+    tcase_add_test(tc, image_that_changed_on_the_disk_is_not_served);
     tcase_add_test(tc, hostile_header_values_do_no_harm);
     suite_add_tcase(suite, tc);
     return suite;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * HTTP as it is on the wire: what is refused because it is ambiguous, what errors look like, and
  * what a connection survives. Requests are exact bytes on a socket. */
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -392,6 +393,48 @@ START_TEST(head_that_never_ends_is_cut)
 }
 END_TEST
 
+START_TEST(one_address_holds_only_so_many_connections)
+{
+    static int fds[540]; /* 28 more than the limit */
+    struct daemon own = {.pid = 0};
+    struct sockaddr_in from = {.sin_family = AF_INET}, to = {.sin_family = AF_INET};
+    daemon_start(&own, NULL);
+    for (size_t i = 0; i < OTAD_COUNT(fds); i++)
+        fds[i] = raw_connect(&own);
+    struct reply r = {.status = 0};
+    size_t refused = 0;
+    for (int tries = 0; tries < 200 && refused < 26; tries++) {
+        refused = 0;
+        for (size_t i = 0; i < OTAD_COUNT(fds); i++)
+            refused += raw_is_closed(fds[i], 0);
+        test_sleep_ms(20);
+    }
+    /* Two threads may let in one each while the other is counting. */
+    ck_assert_msg(refused >= 26 && refused <= 28, "%zu of 28 were refused", refused);
+    from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons(own.port);
+    int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(other, (struct sockaddr *)&from, sizeof from), 0);
+    ck_assert_int_eq(connect(other, (struct sockaddr *)&to, sizeof to), 0);
+    raw_send(other, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 35);
+    r = raw_reply(other, false);
+    CK_STATUS("another address", r, 200);
+    reply_free(&r);
+    (void)close(other);
+    for (size_t i = 0; i < OTAD_COUNT(fds); i++)
+        (void)close(fds[i]);
+    for (int i = 0; i < 200 && r.status != 200; i++) { /* and then there is room again */
+        reply_free(&r);
+        r = get(&own, NULL, "/healthz");
+        test_sleep_ms(20);
+    }
+    CK_STATUS("afterwards", r, 200);
+    reply_free(&r);
+    daemon_free(&own);
+}
+END_TEST
+
 START_TEST(answers_of_the_api_are_not_stored_by_caches)
 {
     static const char *const paths[] = {"/api/v1/products", "/api/v1/keys", "/fw/lamp/latest",
@@ -459,6 +502,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, http10_keep_alive_is_closed_all_the_same);
     tcase_add_test(tc, client_that_closes_its_half_gets_its_answer);
     tcase_add_test(tc, head_that_never_ends_is_cut);
+    tcase_add_test(tc, one_address_holds_only_so_many_connections);
     tcase_add_test(tc, answers_of_the_api_are_not_stored_by_caches);
     tcase_add_test(tc, healthz_is_open_and_json);
     tcase_add_test(tc, secrets_never_reach_the_log);
