@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/utf8.h"
 
 #define LINE_MAX_BYTES 1024
 
@@ -40,37 +41,13 @@ const char *log_level_name(enum log_level level)
     return level_names[level];
 }
 
-/* Bytes of the UTF-8 character at p (RFC 3629 section 4), 0 when it is none. */
-static size_t utf8_bytes(const unsigned char *p)
-{
-    static const struct {
-        unsigned char first, last, second_min, second_max;
-        size_t n;
-    } forms[] = {
-        {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-        {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-        {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-    for (size_t i = 0; i < OTAD_COUNT(forms); i++) {
-        if (p[0] < forms[i].first || p[0] > forms[i].last)
-            continue;
-        if (p[1] < forms[i].second_min || p[1] > forms[i].second_max)
-            return 0;
-        for (size_t k = 2; k < forms[i].n; k++)
-            if ((p[k] & 0xc0) != 0x80)
-                return 0;
-        return forms[i].n;
-    }
-    return 0;
-}
-
 /* Makes text safe inside one line; in JSON also inside a string. Returns the new length. */
 static size_t put_escaped(char *out, size_t room, const char *text, bool json)
 {
     size_t n = 0;
     for (; *text != '\0' && n + 2 < room; text++) {
         unsigned char c = (unsigned char)*text;
-        size_t wide = json && c >= 0x80 ? utf8_bytes((const unsigned char *)text) : 0;
+        size_t wide = json && c >= 0x80 ? utf8_length(text) : 0;
         if (wide > 0 && n + wide + 1 < room) {
             memcpy(out + n, text, wide);
             n += wide;
