@@ -171,6 +171,62 @@ START_TEST(unknown_product_is_noent)
 }
 END_TEST
 
+/* ---- one build by its id ------------------------------------------------------------------- */
+
+static const struct {
+    const char *what;
+    char build; /* A or W; '?': none */
+    int device; /* 0: by MAC; 1: its number; 2: that of another product's; 3: nobody's */
+    uint64_t mac;
+    uint64_t want_mac; /* 0: not known */
+} build_rows[] = {
+    {"anonymous",                      'A', 0, 0,    0   },
+    {"by MAC",                         'A', 0, LAMP, LAMP},
+    {"by a MAC nobody has",            'A', 0, 5,    0   },
+    {"by number",                      'A', 1, 0,    LAMP},
+    {"the number counts, not the MAC", 'A', 1, 5,    LAMP},
+    {"number of another product's",    'A', 2, LAMP, 0   },
+    {"number of nobody",               'A', 3, LAMP, 0   },
+    {"withdrawn",                      'W', 0, LAMP, LAMP},
+    {"no such build",                  '?', 0, LAMP, 0   },
+};
+
+START_TEST(build_row)
+{
+    struct world w;
+    struct checkin_row row;
+    char slug[OTAD_SLUG_MAX + 1] = "same";
+    uint64_t mac = 77;
+    bool withdrawn = false;
+    const char *what = build_rows[_i].what;
+    world(&w);
+    int64_t device = store_device(w.s.db, w.product, LAMP, "0.9", 5);
+    int64_t other = store_device(w.s.db, store_product(w.s.db, "plug"), LAMP, "0.9", 5);
+    int64_t numbers[] = {0, device, other, 4711};
+    struct checkin_build_query q = {.build_id = build_rows[_i].build == 'A'   ? w.a.id
+                                                : build_rows[_i].build == 'W' ? w.w.id
+                                                                              : 4711,
+                                    .device_number = numbers[build_rows[_i].device],
+                                    .mac = build_rows[_i].mac};
+    enum otad_err err = checkin_load_build(w.s.db, &q, &row, slug, &mac, &withdrawn, EI);
+    if (build_rows[_i].build == '?') {
+        ck_assert_int_eq(err, OTAD_E_NOENT);
+        ck_assert_str_eq(slug, "same");
+        ck_assert_uint_eq(mac, 77);
+    } else {
+        ck_assert_msg(err == OTAD_E_OK, "%s: %s", what, store_ei.msg);
+        ck_assert_str_eq(slug, "lamp");
+        ck_assert_msg(mac == build_rows[_i].want_mac, "%s", what);
+        ck_assert_msg((row.device == device) == (mac != 0), "%s", what);
+        ck_assert_msg(withdrawn == (build_rows[_i].build == 'W'), "%s", what);
+        ck_assert_msg(row.has_target && !row.paused, "%s", what);
+        ck_assert_int_eq(row.build_id, q.build_id);
+        ck_assert_int_eq(row.kind, BUILD_APP);
+    }
+    store_close(&w.s);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("checkin");
@@ -179,6 +235,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, row_has_all_of_product_device_and_image);
     tcase_add_test(t, device_of_another_product_is_unknown_here);
     tcase_add_test(t, unknown_product_is_noent);
+    tcase_add_loop_test(t, build_row, 0, (int)OTAD_COUNT(build_rows));
     suite_add_tcase(s, t);
     return s;
 }

@@ -232,7 +232,7 @@ static const struct {
     {"UTF-8",      "l\u00e4mp",  "l\u00e4mp"},
     {"Latin-1",    "l\xe4mp",    "l?mp"     },
     {"cut UTF-8",  "lamp\xc3",   "lamp?"    },
-    {"both kinds", "\u00e4\xff", "\u00e4?" },
+    {"both kinds", "\u00e4\xff", "\u00e4?"  },
 };
 
 START_TEST(text_row)
