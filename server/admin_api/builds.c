@@ -263,7 +263,7 @@ static enum otad_err count_name(void *arg, const char *name)
     return OTAD_E_OK;
 }
 
-static enum otad_err delete(struct change *c, struct db *db, struct otad_errinfo *ei)
+static enum otad_err drop(struct change *c, struct db *db, struct otad_errinfo *ei)
 {
     struct build b;
     char channel[OTAD_CHANNEL_MAX + 1] = "";
@@ -288,5 +288,5 @@ static enum otad_err delete(struct change *c, struct db *db, struct otad_errinfo
 enum otad_err admin_build_delete(struct http_req *req, struct otad_errinfo *ei)
 {
     static const char *const known[] = {NULL};
-    return change_submit(req, "build.delete", delete, known, ei);
+    return change_submit(req, "build.delete", drop, known, ei);
 }

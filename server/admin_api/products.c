@@ -157,7 +157,7 @@ static enum otad_err stop_at_first(void *arg, const struct build *b)
     return OTAD_E_OK;
 }
 
-static enum otad_err delete(struct change *c, struct db *db, struct otad_errinfo *ei)
+static enum otad_err drop(struct change *c, struct db *db, struct otad_errinfo *ei)
 {
     bool has_builds = false;
     enum otad_err err = build_list(db, c->product.id, 0, 1, stop_at_first, &has_builds, ei);
@@ -177,5 +177,5 @@ static enum otad_err delete(struct change *c, struct db *db, struct otad_errinfo
 enum otad_err admin_product_delete(struct http_req *req, struct otad_errinfo *ei)
 {
     static const char *const known[] = {NULL};
-    return change_submit(req, "product.delete", delete, known, ei);
+    return change_submit(req, "product.delete", drop, known, ei);
 }

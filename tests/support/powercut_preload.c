@@ -399,9 +399,9 @@ static void pc_shm_barrier(sqlite3_file *f)
     real(f)->pMethods->xShmBarrier(real(f));
 }
 
-static int pc_shm_unmap(sqlite3_file *f, int delete)
+static int pc_shm_unmap(sqlite3_file *f, int unlink_it)
 {
-    return real(f)->pMethods->xShmUnmap(real(f), delete);
+    return real(f)->pMethods->xShmUnmap(real(f), unlink_it);
 }
 
 /* Version 2: no xFetch, so nothing is mapped past the shadow. */
