@@ -21,11 +21,11 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
-    {"serve", cmd_serve, "run the firmware server"},
-    {"key", cmd_key, "make, list and revoke API keys"},
-    {"config", cmd_config, "check or print the configuration"},
-    {"inspect", cmd_inspect, "say what a firmware file is"},
-    {"version", cmd_version, "print the version"},
+    {"serve",   cmd_serve,   "run the firmware server"         },
+    {"key",     cmd_key,     "make, list and revoke API keys"  },
+    {"config",  cmd_config,  "check or print the configuration"},
+    {"inspect", cmd_inspect, "say what a firmware file is"     },
+    {"version", cmd_version, "print the version"               },
 };
 
 static int usage(FILE *to, int status)

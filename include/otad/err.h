@@ -3,7 +3,8 @@
 #ifndef OTAD_ERR_H
 #define OTAD_ERR_H
 
-/* Row: name, HTTP status, the string in {"error":{"code":…}}. The strings are API: never renamed. */
+/* Row: name, HTTP status, the string in {"error":{"code":…}}. The strings are API: never renamed.
+ */
 #define OTAD_ERR_TABLE(X)                                                                          \
     X(OK, 200, "ok")                                                                               \
     X(BAD_REQUEST, 400, "bad_request")                                                             \

@@ -39,8 +39,9 @@ static bool read_secret(const char *header, char out[CREDENTIALS_MAX])
 static enum otad_err no_key(struct otad_errinfo *ei)
 {
     (void)otad_fail(ei, OTAD_E_UNAUTHORIZED, "An API key is needed here");
-    return otad_hint(ei, "Make one on the server: otad key create --data-dir DIR --name NAME --role "
-                         "publisher; then pass it: -H \"Authorization: Bearer $KEY\"");
+    return otad_hint(ei,
+                     "Make one on the server: otad key create --data-dir DIR --name NAME --role "
+                     "publisher; then pass it: -H \"Authorization: Bearer $KEY\"");
 }
 
 /* The route's product must be the key's. */

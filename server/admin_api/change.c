@@ -171,7 +171,9 @@ enum otad_err fresh_read(struct http_req *req,
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
     struct barrier *b = http_wait_work(wait);
     *b = (struct barrier){
-        .job = {.run = barrier_run, .done = barrier_done}, .wait = wait, .read = read};
+        .job = {.run = barrier_run, .done = barrier_done},
+          .wait = wait, .read = read
+    };
     (void)http_wait_start(req, wait, otad_config_int(o, &o->config.write_timeout_s),
                           barrier_answer);
     if (writer_submit(o->writer, &b->job, NULL) != OTAD_E_OK)

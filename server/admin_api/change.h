@@ -22,14 +22,14 @@ struct change {
     struct http_wait *wait;
     struct otad *otad;
     change_apply apply;
-    json_t *body;           /* the request's JSON object, {} when there was none */
-    struct audit audit;     /* who, address, action, product are set */
-    struct product product; /* loaded when the route names one */
-    char name[OTAD_NAME_MAX + 1]; /* the route's {name}, {build}, {mac} or {key} */
-    bool force;             /* ?force=true */
+    json_t *body;                   /* the request's JSON object, {} when there was none */
+    struct audit audit;             /* who, address, action, product are set */
+    struct product product;         /* loaded when the route names one */
+    char name[OTAD_NAME_MAX + 1];   /* the route's {name}, {build}, {mac} or {key} */
+    bool force;                     /* ?force=true */
     char base_url[OPTION_TEXT_MAX]; /* of absolute URLs in the answer */
     int64_t now_s;
-    json_t *result;         /* owned; NULL = 204 */
+    json_t *result; /* owned; NULL = 204 */
     unsigned status;
     enum otad_err err;      /* private */
     struct otad_errinfo ei; /* private */

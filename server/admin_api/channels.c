@@ -68,8 +68,10 @@ static enum otad_err point(struct change *c, struct db *db, struct otad_errinfo 
     if (err != OTAD_E_OK)
         return err;
     if (!channel_name_is_valid(c->name))
-        return otad_fail(ei, OTAD_E_INVALID, "'%.40s' can't be a channel's name: 1 to 32 characters "
-                                             "of a-z, 0-9, '.', '_', '-'", c->name);
+        return otad_fail(ei, OTAD_E_INVALID,
+                         "'%.40s' can't be a channel's name: 1 to 32 characters "
+                         "of a-z, 0-9, '.', '_', '-'",
+                         c->name);
     if (!build_id_parse(text, &id))
         return otad_fail(ei, OTAD_E_INVALID, "'build' must be a build's id in quotes");
     err = build_find(db, c->product.id, id, &b, ei);

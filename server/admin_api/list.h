@@ -15,11 +15,12 @@ struct list {
     int64_t limit;
     const char *cursor; /* as sent, or NULL */
     json_t *items;
-    bool more;          /* there was a row beyond the limit */
-    char next[96];      /* set by the caller after each row that was added */
+    bool more;     /* there was a row beyond the limit */
+    char next[96]; /* set by the caller after each row that was added */
 };
 
-/** Reads limit and cursor; refuses query keys that are not `known` (NULL-terminated) or these two. */
+/** Reads limit and cursor; refuses query keys that are not `known` (NULL-terminated) or these two.
+ */
 enum otad_err list_begin(struct http_req *req, const char *const *known, struct list *out,
                          struct otad_errinfo *ei);
 

@@ -99,8 +99,9 @@ static enum otad_err set_chip(struct product *p, const char *chip, struct otad_e
 {
     if (chip[0] != '\0' && image_chip_from_name(chip) == IMAGE_CHIP_UNKNOWN) {
         (void)otad_fail(ei, OTAD_E_INVALID, "'%.40s' is no chip otad knows", chip);
-        return otad_hint(ei, "ESP8266, ESP32, ESP32-S2, ESP32-S3, ESP32-C3, ESP32-C6, …; empty: the "
-                             "next build sets it.");
+        return otad_hint(ei,
+                         "ESP8266, ESP32, ESP32-S2, ESP32-S3, ESP32-C3, ESP32-C6, …; empty: the "
+                         "next build sets it.");
     }
     (void)snprintf(p->chip, sizeof p->chip, "%s", chip);
     return OTAD_E_OK;
@@ -145,8 +146,8 @@ static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo
 
 enum otad_err admin_product_change(struct http_req *req, struct otad_errinfo *ei)
 {
-    static const char *const known[] = {"name", "chip", "default_channel", "disabled",
-                                        "max_devices", NULL};
+    static const char *const known[] = {"name",     "chip",        "default_channel",
+                                        "disabled", "max_devices", NULL};
     return change_submit(req, "product.change", change, known, ei);
 }
 

@@ -31,9 +31,8 @@ json_t *shape_product(struct db *db, const struct product *p, struct otad_errinf
                              "name", p->name, "chip", p->chip, "disabled", p->disabled,
                              "default_channel", p->default_channel, "max_devices",
                              (json_int_t)p->max_devices, "devices", (json_int_t)p->device_count,
-                             "anonymous_checkins", (json_int_t)p->anonymous_checkins,
-                             "last_number", (json_int_t)p->last_number, "created_at",
-                             json_time(p->created_at_s)),
+                             "anonymous_checkins", (json_int_t)p->anonymous_checkins, "last_number",
+                             (json_int_t)p->last_number, "created_at", json_time(p->created_at_s)),
                    ei);
 }
 
@@ -52,8 +51,7 @@ static json_t *image_facts(struct db *db, int64_t image)
     return facts != NULL ? facts : json_object();
 }
 
-json_t *shape_build(struct db *db, const char *slug, const struct build *b,
-                    struct otad_errinfo *ei)
+json_t *shape_build(struct db *db, const char *slug, const struct build *b, struct otad_errinfo *ei)
 {
     char md5[2 * OTAD_MD5_LEN + 1], sha256[2 * OTAD_SHA256_LEN + 1];
     hex_encode(b->md5, sizeof b->md5, md5);
@@ -64,13 +62,14 @@ json_t *shape_build(struct db *db, const char *slug, const struct build *b,
         return NULL;
     }
     return checked(
-        json_pack("{s:o, s:s, s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o, s:b, s:o, s:o, s:o}",
-                  "id", json_id(b->id), "product", slug, "version", b->version, "number",
-                  (json_int_t)b->number, "kind", build_kind_name(b->kind), "chip", b->chip, "size",
-                  (json_int_t)b->size_bytes, "md5", md5, "sha256", sha256, "filename",
-                  json_text(b->filename), "channels", channels, "notes", json_text(b->notes),
-                  "forced", b->forced, "created_at", json_time(b->created_at_s), "withdrawn_at",
-                  json_time(b->withdrawn_at_s), "image", image_facts(db, b->image)),
+        json_pack(
+            "{s:o, s:s, s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o, s:b, s:o, s:o, s:o}",
+            "id", json_id(b->id), "product", slug, "version", b->version, "number",
+            (json_int_t)b->number, "kind", build_kind_name(b->kind), "chip", b->chip, "size",
+            (json_int_t)b->size_bytes, "md5", md5, "sha256", sha256, "filename",
+            json_text(b->filename), "channels", channels, "notes", json_text(b->notes), "forced",
+            b->forced, "created_at", json_time(b->created_at_s), "withdrawn_at",
+            json_time(b->withdrawn_at_s), "image", image_facts(db, b->image)),
         ei);
 }
 
@@ -97,9 +96,9 @@ static json_t *current_update(struct db *db, int64_t device)
     struct update u;
     if (update_newest(db, device, 0, &u, NULL) != OTAD_E_OK)
         return json_null();
-    return json_pack("{s:o, s:o, s:s, s:s, s:s}", "id", json_id(u.id), "build",
-                     json_id(u.build_id), "version", u.to_version, "state",
-                     update_state_name(u.state), "cause", u.cause);
+    return json_pack("{s:o, s:o, s:s, s:s, s:s}", "id", json_id(u.id), "build", json_id(u.build_id),
+                     "version", u.to_version, "state", update_state_name(u.state), "cause",
+                     u.cause);
 }
 
 /* -1 = not said. */
@@ -127,34 +126,34 @@ json_t *shape_device(struct db *db, const char *slug, const struct device *d,
                   "mac", mac, "product", slug, "version", d->last.version, "chip", d->last.chip,
                   "address", d->last.address, "channel", d->channel, "pin", pin_of(db, d), "held",
                   d->held, "blocked", d->blocked, "note", json_text(d->note), "first_seen",
-                  json_time(d->first_seen_s), "last_seen", json_time(d->last.at_s),
-                  "authenticated", d->last.authenticated, "update", current_update(db, d->id),
-                  "md5", d->last.md5, "sha256", d->last.sha256, "agent", d->last.agent, "mode",
-                  d->last.mode, "free_space", bytes_or_null(d->last.free_space), "chip_size",
+                  json_time(d->first_seen_s), "last_seen", json_time(d->last.at_s), "authenticated",
+                  d->last.authenticated, "update", current_update(db, d->id), "md5", d->last.md5,
+                  "sha256", d->last.sha256, "agent", d->last.agent, "mode", d->last.mode,
+                  "free_space", bytes_or_null(d->last.free_space), "chip_size",
                   bytes_or_null(d->last.chip_size)),
         ei);
 }
 
 static enum otad_err add_transfer(void *arg, const struct transfer *t)
 {
-    json_t *item = json_pack(
-        "{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o}", "id", json_id(t->id),
-        "state", transfer_state_name(t->state), "cause", t->cause, "size",
-        (json_int_t)t->size_bytes, "bytes_acked", (json_int_t)t->bytes_acked, "resumed",
-        (json_int_t)t->resumed, "bytes_per_s", (json_int_t)t->bytes_per_s, "client", t->client,
-        "address", t->address, "detail", t->detail, "started_at", json_time(t->started_at_s),
-        "ended_at", json_time(t->ended_at_s));
+    json_t *item =
+        json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o}", "id",
+                  json_id(t->id), "state", transfer_state_name(t->state), "cause", t->cause, "size",
+                  (json_int_t)t->size_bytes, "bytes_acked", (json_int_t)t->bytes_acked, "resumed",
+                  (json_int_t)t->resumed, "bytes_per_s", (json_int_t)t->bytes_per_s, "client",
+                  t->client, "address", t->address, "detail", t->detail, "started_at",
+                  json_time(t->started_at_s), "ended_at", json_time(t->ended_at_s));
     return json_array_append_new(arg, item) == 0 ? OTAD_E_OK : OTAD_E_NOMEM;
 }
 
 static enum otad_err add_report(void *arg, const struct report *r)
 {
-    json_t *item = json_pack(
-        "{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:s}", "result", r->result, "code",
-        r->has_code ? json_integer(r->code) : json_null(), "message", json_text(r->message),
-        "meaning", "", "version", json_text(r->version), "build",
-        r->has_build ? json_id(r->build) : json_null(), "at", json_time(r->at_s), "authenticated",
-        r->authenticated, "address", r->address);
+    json_t *item =
+        json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:s}", "result", r->result, "code",
+                  r->has_code ? json_integer(r->code) : json_null(), "message",
+                  json_text(r->message), "meaning", "", "version", json_text(r->version), "build",
+                  r->has_build ? json_id(r->build) : json_null(), "at", json_time(r->at_s),
+                  "authenticated", r->authenticated, "address", r->address);
     return json_array_append_new(arg, item) == 0 ? OTAD_E_OK : OTAD_E_NOMEM;
 }
 
@@ -175,9 +174,10 @@ json_t *shape_update(struct db *db, const char *slug, const struct update *u,
         json_pack("{s:o, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o}", "id",
                   json_id(u->id), "product", slug, "mac", mac, "build", json_id(u->build_id),
                   "from_version", u->from_version, "to_version", u->to_version, "state",
-                  update_state_name(u->state), "cause", u->cause, "detail", json_text(u->detail), "attempts",
-                  (json_int_t)u->attempts, "created_at", json_time(u->created_at_s), "updated_at",
-                  json_time(u->updated_at_s), "transfers", transfers, "reports", reports),
+                  update_state_name(u->state), "cause", u->cause, "detail", json_text(u->detail),
+                  "attempts", (json_int_t)u->attempts, "created_at", json_time(u->created_at_s),
+                  "updated_at", json_time(u->updated_at_s), "transfers", transfers, "reports",
+                  reports),
         ei);
 }
 
@@ -187,8 +187,8 @@ json_t *shape_preflight(const struct preflight *p)
     for (size_t i = 0; i < p->n_shown; i++) {
         char mac[OTAD_MAC_TEXT];
         mac_text(p->shown[i].mac, mac);
-        (void)json_array_append_new(shown, json_pack("{s:s, s:s}", "mac", mac, "reason",
-                                                     reason_name(p->shown[i].reason)));
+        (void)json_array_append_new(
+            shown, json_pack("{s:s, s:s}", "mac", mac, "reason", reason_name(p->shown[i].reason)));
     }
     return json_pack("{s:I, s:I, s:{s:I, s:I}, s:o}", "devices", (json_int_t)p->devices,
                      "would_refuse", (json_int_t)p->wont_fit + (json_int_t)p->wrong_chip, "reasons",
@@ -209,7 +209,7 @@ json_t *shape_audit(const struct audit *a)
 {
     json_t *detail = json_loads(a->detail, 0, NULL);
     return json_pack("{s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o}", "id", json_id(a->id), "at",
-                     json_time(a->at_s), "who", json_text(a->who), "address", a->address, "action", a->action,
-                     "product", a->product, "object", json_text(a->object), "detail",
+                     json_time(a->at_s), "who", json_text(a->who), "address", a->address, "action",
+                     a->action, "product", a->product, "object", json_text(a->object), "detail",
                      detail != NULL ? detail : json_text(a->detail));
 }

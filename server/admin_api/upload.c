@@ -92,11 +92,13 @@ static enum otad_err cannot_spool(const struct upload *u, size_t n, struct otad_
         return otad_fail(ei, OTAD_E_IO, "Writing the upload to the data folder failed: %s",
                          strerror(errno));
     int64_t here = u->size - (int64_t)n, left = u->announced - here;
-    (void)otad_fail(ei, OTAD_E_NOSPACE, "The disk of the data folder is full: %" PRId64
-                                        " bytes are missing to receive this upload",
+    (void)otad_fail(ei, OTAD_E_NOSPACE,
+                    "The disk of the data folder is full: %" PRId64
+                    " bytes are missing to receive this upload",
                     left > (int64_t)n ? left : (int64_t)n);
-    return otad_hint(ei, "Nothing was stored. Delete builds that are not needed, or make room in %.200s",
-                     u->otad->data_dir);
+    return otad_hint(
+        ei, "Nothing was stored. Delete builds that are not needed, or make room in %.200s",
+        u->otad->data_dir);
 }
 
 static enum otad_err spool(struct upload *u, const char *data, size_t n, struct otad_errinfo *ei)
@@ -150,8 +152,10 @@ static enum otad_err take_file(struct upload *u, const struct http_part *part,
      * tell that a file came before. */
     if (part->offset == 0 && u->size > 0) {
         (void)otad_fail(ei, OTAD_E_BAD_REQUEST, "There are two files in this upload");
-        return otad_hint(ei, "Upload one build at a time: the application is the %s file without "
-                             "\"bootloader\", \"partitions\" or \"merged\" in its name.", ".ino.bin");
+        return otad_hint(ei,
+                         "Upload one build at a time: the application is the %s file without "
+                         "\"bootloader\", \"partitions\" or \"merged\" in its name.",
+                         ".ino.bin");
     }
     if (part->offset == 0) {
         u->has_file = true;
@@ -181,9 +185,14 @@ static enum otad_err on_part(struct http_req *req, const struct http_part *part,
         const char *name;
         char *to;
         size_t room;
-    } fields[] = {{"version", u->version, sizeof u->version}, {"number", u->number, sizeof u->number},
-                  {"channel", u->channel, sizeof u->channel}, {"kind", u->kind, sizeof u->kind},
-                  {"notes", u->notes, sizeof u->notes},       {"md5", u->md5, sizeof u->md5}};
+    } fields[] = {
+        {"version", u->version, sizeof u->version},
+        {"number",  u->number,  sizeof u->number },
+        {"channel", u->channel, sizeof u->channel},
+        {"kind",    u->kind,    sizeof u->kind   },
+        {"notes",   u->notes,   sizeof u->notes  },
+        {"md5",     u->md5,     sizeof u->md5    }
+    };
     if (part->name == NULL) { /* a raw body */
         u->has_file = true;
         return spool(u, part->data, part->n, ei);
@@ -207,10 +216,15 @@ static void fields_from_query(const struct http_req *req, struct upload *u)
         const char *name;
         char *to;
         size_t room;
-    } fields[] = {{"version", u->version, sizeof u->version}, {"number", u->number, sizeof u->number},
-                  {"channel", u->channel, sizeof u->channel}, {"kind", u->kind, sizeof u->kind},
-                  {"notes", u->notes, sizeof u->notes},       {"md5", u->md5, sizeof u->md5},
-                  {"filename", u->filename, sizeof u->filename}};
+    } fields[] = {
+        {"version",  u->version,  sizeof u->version },
+        {"number",   u->number,   sizeof u->number  },
+        {"channel",  u->channel,  sizeof u->channel },
+        {"kind",     u->kind,     sizeof u->kind    },
+        {"notes",    u->notes,    sizeof u->notes   },
+        {"md5",      u->md5,      sizeof u->md5     },
+        {"filename", u->filename, sizeof u->filename}
+    };
     for (size_t i = 0; i < OTAD_COUNT(fields); i++) {
         const char *value = http_req_query(req, fields[i].name);
         if (value != NULL && fields[i].to[0] == '\0')
@@ -223,8 +237,10 @@ static enum otad_err check_number(struct upload *u, struct otad_errinfo *ei)
     if (u->number[0] == '\0' || version_number(u->number, &u->job.number))
         return OTAD_E_OK;
     (void)otad_fail(ei, OTAD_E_INVALID, "'%.20s' can't be a build's number", u->number);
-    return otad_hint(ei, "A whole number from 1 to %d: sketches read it from {mac}.version with "
-                         "toInt().", OTAD_NUMBER_MAX);
+    return otad_hint(ei,
+                     "A whole number from 1 to %d: sketches read it from {mac}.version with "
+                     "toInt().",
+                     OTAD_NUMBER_MAX);
 }
 
 static enum otad_err check_words(const struct upload *u, struct otad_errinfo *ei)
@@ -240,8 +256,9 @@ static enum otad_err check_words(const struct upload *u, struct otad_errinfo *ei
                          u->kind);
     if (u->channel[0] != '\0' && strcmp(u->channel, "none") != 0 &&
         !channel_name_is_valid(u->channel))
-        return otad_fail(ei, OTAD_E_INVALID, "'%.40s' can't be a channel's name: 1 to 32 characters "
-                                             "of a-z, 0-9, '.', '_', '-'; none keeps the build back",
+        return otad_fail(ei, OTAD_E_INVALID,
+                         "'%.40s' can't be a channel's name: 1 to 32 characters "
+                         "of a-z, 0-9, '.', '_', '-'; none keeps the build back",
                          u->channel);
     if (strlen(u->notes) > OTAD_NOTES_MAX)
         return otad_fail(ei, OTAD_E_INVALID, "The notes are longer than %d bytes", OTAD_NOTES_MAX);
@@ -272,9 +289,9 @@ static enum otad_err check(struct http_req *req, struct upload *u, struct otad_e
 {
     fields_from_query(req, u);
     if (!u->has_file || u->size == 0) {
-        (void)otad_fail(ei, OTAD_E_INVALID, u->has_file
-                                                ? "The file is empty"
-                                                : "There is no file in this upload, or it is empty");
+        (void)otad_fail(ei, OTAD_E_INVALID,
+                        u->has_file ? "The file is empty"
+                                    : "There is no file in this upload, or it is empty");
         return otad_hint(ei, "Pass it as -F file=@Sketch.ino.bin (or firmware=, update=), or raw "
                              "with --data-binary @Sketch.ino.bin and ?version=1.0.0");
     }
@@ -384,8 +401,8 @@ enum otad_err admin_upload(struct http_req *req, struct otad_errinfo *ei)
     *ticket = (struct ticket){.job = {.run = run}, .wait = wait, .upload = u};
     http_req_set_state(req, NULL, NULL); /* from here on the ticket owns it */
     fill_job(req, u);
-    (void)http_wait_start(req, wait,
-                          otad_config_int(u->otad, &u->otad->config.upload_timeout_s), answer);
+    (void)http_wait_start(req, wait, otad_config_int(u->otad, &u->otad->config.upload_timeout_s),
+                          answer);
     if (worker_submit(u->otad->worker, &ticket->job, NULL) != OTAD_E_OK)
         run(&ticket->job, true);
     return OTAD_PENDING;

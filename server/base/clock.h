@@ -23,7 +23,8 @@ int64_t clock_wall_ms(const struct clock *c);
 int64_t clock_mono_ms(const struct clock *c);
 /** Writes unix seconds as RFC 3339 UTC. */
 void clock_text(int64_t wall_s, char out[CLOCK_TEXT]);
-/** Reads "YYYY-MM-DDTHH:MM:SSZ" (also a bare date). @return false, *out unchanged, on other text. */
+/** Reads "YYYY-MM-DDTHH:MM:SSZ" (also a bare date). @return false, *out unchanged, on other text.
+ */
 bool clock_parse(const char *text, int64_t *out);
 
 #endif

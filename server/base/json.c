@@ -21,8 +21,9 @@ enum otad_err json_read_object(const char *text, size_t n, json_t **out, struct 
     json_error_t err;
     json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &err);
     if (j == NULL)
-        return otad_fail(ei, OTAD_E_BAD_REQUEST, "The body is not valid JSON: line %d, column %d: %s",
-                         err.line, err.column, err.text);
+        return otad_fail(ei, OTAD_E_BAD_REQUEST,
+                         "The body is not valid JSON: line %d, column %d: %s", err.line, err.column,
+                         err.text);
     if (!json_is_object(j)) {
         json_decref(j);
         return otad_fail(ei, OTAD_E_BAD_REQUEST, "The body must be one JSON object: {…}");

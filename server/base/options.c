@@ -36,11 +36,10 @@ static enum otad_err set_number(const struct option_row *row, const char *text, 
     }
     if (end == text || *end != '\0' || errno != 0 || n < row->min / scale || n > row->max / scale ||
         n * scale < row->min)
-        return otad_fail(ei, OTAD_E_INVALID,
-                         "'%s.%s' is '%.60s', expected a whole number from %" PRId64 " to %" PRId64
-                         "%s%s",
-                         row->section, row->key, text, row->min, row->max, *row->unit ? " " : "",
-                         row->unit);
+        return otad_fail(
+            ei, OTAD_E_INVALID,
+            "'%s.%s' is '%.60s', expected a whole number from %" PRId64 " to %" PRId64 "%s%s",
+            row->section, row->key, text, row->min, row->max, *row->unit ? " " : "", row->unit);
     *out = n * scale;
     return OTAD_E_OK;
 }

@@ -15,11 +15,11 @@
 #define OPTION_LIST_MAX 8   /* values of a list */
 
 enum option_type {
-    OPTION_TEXT, /* char[OPTION_TEXT_MAX] */
-    OPTION_LIST, /* struct option_list: comma-separated in file and environment, a repeated flag */
-    OPTION_INT,  /* int64_t, plain decimal */
-    OPTION_SIZE, /* int64_t, bytes; K, M and G (powers of 1024) may follow */
-    OPTION_BOOL, /* bool: yes/no, true/false, on/off, 1/0 */
+    OPTION_TEXT,  /* char[OPTION_TEXT_MAX] */
+    OPTION_LIST,  /* struct option_list: comma-separated in file and environment, a repeated flag */
+    OPTION_INT,   /* int64_t, plain decimal */
+    OPTION_SIZE,  /* int64_t, bytes; K, M and G (powers of 1024) may follow */
+    OPTION_BOOL,  /* bool: yes/no, true/false, on/off, 1/0 */
     OPTION_CHOICE /* int64_t: index into choices */
 };
 
@@ -34,14 +34,14 @@ struct option_row {
     const char *section;
     const char *key;
     enum option_type type;
-    size_t offset;        /* of the value in the struct that holds the options */
-    const char *fallback; /* the default, as text */
-    int64_t min, max;     /* OPTION_INT and OPTION_SIZE, both allowed */
-    const char *unit;     /* "s", "bytes", … or "" */
-    const char *flag;     /* without dashes, or NULL */
+    size_t offset;              /* of the value in the struct that holds the options */
+    const char *fallback;       /* the default, as text */
+    int64_t min, max;           /* OPTION_INT and OPTION_SIZE, both allowed */
+    const char *unit;           /* "s", "bytes", … or "" */
+    const char *flag;           /* without dashes, or NULL */
     const char *const *choices; /* NULL-terminated, OPTION_CHOICE only */
-    bool reloadable;      /* SIGHUP may change it */
-    const char *help;     /* one line */
+    bool reloadable;            /* SIGHUP may change it */
+    const char *help;           /* one line */
 };
 
 struct option_table {

@@ -59,6 +59,5 @@ void version_next(const char *text, char *out, size_t n)
     }
     /* Leading zeros stay ("1.09" → "1.10"): the number keeps its width. */
     long long value = strtoll(text + start, NULL, 10) + 1;
-    (void)snprintf(out, n, "%.*s%0*lld%s", (int)start, text, (int)(end - start), value,
-                   text + end);
+    (void)snprintf(out, n, "%.*s%0*lld%s", (int)start, text, (int)(end - start), value, text + end);
 }

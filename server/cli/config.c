@@ -8,11 +8,12 @@
 
 static void usage(FILE *to)
 {
-    fputs("Usage: otad config check [--config FILE] [OPTION…]   say whether it would start\n"
-          "       otad config dump  [--config FILE] [OPTION…]   print all options as they are\n"
-          "       otad config example                           print the commented example\n\n"
-          "Options come from defaults, then the file, then OTAD_SECTION_KEY variables, then flags.\n",
-          to);
+    fputs(
+        "Usage: otad config check [--config FILE] [OPTION…]   say whether it would start\n"
+        "       otad config dump  [--config FILE] [OPTION…]   print all options as they are\n"
+        "       otad config example                           print the commented example\n\n"
+        "Options come from defaults, then the file, then OTAD_SECTION_KEY variables, then flags.\n",
+        to);
 }
 
 static int example(void)

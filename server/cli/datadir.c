@@ -19,8 +19,8 @@ static enum otad_err held(const char *dir, int fd, struct otad_errinfo *ei)
     char pid[32] = "";
     ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
     pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
-    (void)otad_fail(ei, OTAD_E_BUSY, "The data folder %.150s is in use by another otad (pid %s)", dir,
-                    pid[0] != '\0' ? pid : "unknown");
+    (void)otad_fail(ei, OTAD_E_BUSY, "The data folder %.150s is in use by another otad (pid %s)",
+                    dir, pid[0] != '\0' ? pid : "unknown");
     return otad_hint(ei, "Stop that one first, or pass another --data-dir: one daemon a folder.");
 }
 

@@ -102,8 +102,8 @@ static enum otad_err make_key(struct db *db, const struct key_args *args, char t
     if (args->name == NULL || args->role == NULL || args->name[0] == '\0')
         return otad_fail(ei, OTAD_E_INVALID, "A key needs --name and --role");
     if (!key_role_parse(args->role, &k.role))
-        return otad_fail(ei, OTAD_E_INVALID, "--role must be viewer, publisher or admin, not '%.40s'",
-                         args->role);
+        return otad_fail(ei, OTAD_E_INVALID,
+                         "--role must be viewer, publisher or admin, not '%.40s'", args->role);
     if (strlen(args->name) > OTAD_NAME_MAX)
         return otad_fail(ei, OTAD_E_INVALID, "--name is longer than %d bytes", OTAD_NAME_MAX);
     for (const char *at = args->name; *at != '\0'; at++)
@@ -167,8 +167,8 @@ static enum otad_err print_key(void *arg, const struct key *k)
 static enum otad_err list(struct db *db, const struct key_args *args, struct otad_errinfo *ei)
 {
     (void)args;
-    printf("%-24s %-10s %-20s %-14s %-21s %s\n", "NAME", "ROLE", "PRODUCT", "BEGINS WITH", "CREATED",
-           "REVOKED");
+    printf("%-24s %-10s %-20s %-14s %-21s %s\n", "NAME", "ROLE", "PRODUCT", "BEGINS WITH",
+           "CREATED", "REVOKED");
     return key_list(db, print_key, NULL, ei);
 }
 
@@ -177,7 +177,11 @@ int cmd_key(int argc, char **argv)
     static const struct {
         const char *verb;
         enum otad_err (*run)(struct db *db, const struct key_args *args, struct otad_errinfo *ei);
-    } verbs[] = {{"create", create}, {"list", list}, {"revoke", revoke_key}};
+    } verbs[] = {
+        {"create", create    },
+        {"list",   list      },
+        {"revoke", revoke_key}
+    };
     struct config config;
     struct key_args args = {.name = NULL};
     struct otad_errinfo ei = {.code = OTAD_E_OK};

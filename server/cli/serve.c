@@ -156,8 +156,7 @@ static enum otad_err tell_addresses(struct daemon *d, struct otad_errinfo *ei)
     size_t used = 0;
     for (size_t i = 0; http_address(d->http, i) != NULL; i++) {
         log_info(&d->log, "listen", "address=%s", http_address(d->http, i));
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s\n",
-                                 http_address(d->http, i));
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s\n", http_address(d->http, i));
     }
     return datadir_write_addresses(d->otad.config.data_dir, text, ei);
 }

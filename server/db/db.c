@@ -72,8 +72,9 @@ static enum otad_err cant_open(const char *path, int rc, const struct otad_errin
     switch (rc & 0xFF) {
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
-        return otad_hint(ei, "The file is damaged or no database. Put back a backup; moving it away "
-                             "starts with an empty one.");
+        return otad_hint(ei,
+                         "The file is damaged or no database. Put back a backup; moving it away "
+                         "starts with an empty one.");
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
     case SQLITE_PERM:

@@ -14,7 +14,7 @@ struct ask {
     struct checkin_row row;
     struct decision decision;
     char slug[OTAD_SLUG_MAX + 1]; /* of the product */
-    bool registered; /* the device has a row, or will have one */
+    bool registered;              /* the device has a row, or will have one */
 };
 
 /** Runs a check-in. The product comes from the route's {product}.

@@ -20,7 +20,8 @@ struct audit {
 };
 
 /** Adds a row, in the transaction of the change it is about. */
-enum otad_err audit_add(struct db *db, const struct audit *a, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+enum otad_err audit_add(struct db *db, const struct audit *a,
+                        struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Newest first, ids below `before` (0 = from the newest). */
 enum otad_err audit_list(struct db *db, int64_t before, int64_t limit,

@@ -24,8 +24,7 @@ static const char sql_drop_all_unused[] =
     " AND NOT EXISTS (SELECT 1 FROM build WHERE build.image = image.id)";
 static const char sql_meta[] =
     "SELECT size_bytes, sha256, identities, facts FROM image WHERE id = :id";
-static const char sql_read[] =
-    "SELECT data FROM image_chunk WHERE image = :image AND seq = :seq";
+static const char sql_read[] = "SELECT data FROM image_chunk WHERE image = :image AND seq = :seq";
 
 enum otad_err blob_stage(struct db *db, const struct blob_meta *meta, int64_t *id,
                          struct otad_errinfo *ei)
@@ -150,8 +149,10 @@ static enum otad_err read_all(struct db *db, int64_t image, struct reading *r,
             break;
     if (r->done != size || digest_final(r->digest, NULL, found) != OTAD_E_OK ||
         !digest_equal(want, found, sizeof want))
-        return otad_fail(ei, OTAD_E_IO, "Image %lld in the database is damaged: its bytes do not "
-                                        "have the SHA-256 they were stored with", (long long)image);
+        return otad_fail(ei, OTAD_E_IO,
+                         "Image %lld in the database is damaged: its bytes do not "
+                         "have the SHA-256 they were stored with",
+                         (long long)image);
     return OTAD_E_OK;
 }
 

@@ -28,8 +28,8 @@ struct blob {
     void *data;
     size_t size;
     struct waiter *waiters;
-    struct blob *prev, *next;    /* all blobs, most recently used first */
-    struct blob *queue_next;     /* waiting for the loader */
+    struct blob *prev, *next; /* all blobs, most recently used first */
+    struct blob *queue_next;  /* waiting for the loader */
 };
 
 struct blob_cache {

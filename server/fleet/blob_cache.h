@@ -20,7 +20,8 @@ struct blob;
  *  Runs on the loader thread and must not block. */
 typedef void (*blob_ready)(void *arg, struct blob *blob, enum otad_err err);
 
-/** Starts the loader. @param budget_bytes  for images nobody is being sent @return NULL on failure */
+/** Starts the loader. @param budget_bytes  for images nobody is being sent @return NULL on failure
+ */
 struct blob_cache *blob_cache_new(struct db_pool *readers, size_t budget_bytes, struct log *log);
 void blob_cache_set_budget(struct blob_cache *cache, size_t budget_bytes);
 

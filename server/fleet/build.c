@@ -13,16 +13,16 @@
     " b.notes, b.forced, b.created_at_s, b.withdrawn_at_s, i.size_bytes, i.md5, i.sha256,"         \
     " i.flash_bytes FROM build AS b JOIN image AS i ON i.id = b.image "
 
-static const char sql_by_id[] = SELECT
-    "WHERE b.id = :id AND (:product = 0 OR b.product = :product)";
+static const char sql_by_id[] =
+    SELECT "WHERE b.id = :id AND (:product = 0 OR b.product = :product)";
 static const char sql_by_seq[] = SELECT "WHERE b.seq = :seq";
-static const char sql_by_version[] = SELECT
-    "WHERE b.product = :product AND b.kind = :kind AND b.version = :version";
-static const char sql_by_sha256[] = SELECT
-    "WHERE i.sha256 = :sha256 AND i.linked_at_s IS NOT NULL AND b.product = :product"
-    " ORDER BY b.seq DESC LIMIT 1";
-static const char sql_list[] = SELECT
-    "WHERE b.product = :product AND b.seq < :before ORDER BY b.seq DESC LIMIT :limit";
+static const char sql_by_version[] =
+    SELECT "WHERE b.product = :product AND b.kind = :kind AND b.version = :version";
+static const char sql_by_sha256[] =
+    SELECT "WHERE i.sha256 = :sha256 AND i.linked_at_s IS NOT NULL AND b.product = :product"
+           " ORDER BY b.seq DESC LIMIT 1";
+static const char sql_list[] =
+    SELECT "WHERE b.product = :product AND b.seq < :before ORDER BY b.seq DESC LIMIT :limit";
 static const char sql_insert[] =
     "INSERT INTO build (id, product, image, kind, version, number, chip, filename, notes, forced,"
     " created_at_s) VALUES (:id, :product, :image, :kind, :version, :number, :chip, :filename,"
@@ -117,8 +117,7 @@ enum otad_err build_find(struct db *db, int64_t product, int64_t id, struct buil
     return read_one(&q, out, ei);
 }
 
-enum otad_err build_find_seq(struct db *db, int64_t seq, struct build *out,
-                             struct otad_errinfo *ei)
+enum otad_err build_find_seq(struct db *db, int64_t seq, struct build *out, struct otad_errinfo *ei)
 {
     struct db_q q = db_query(db, sql_by_seq);
     db_bind_int(&q, ":seq", seq);
@@ -171,8 +170,7 @@ enum otad_err build_insert(struct db *db, struct build *b, struct otad_errinfo *
     return OTAD_E_OK;
 }
 
-enum otad_err build_set_withdrawn(struct db *db, int64_t seq, int64_t at_s,
-                                  struct otad_errinfo *ei)
+enum otad_err build_set_withdrawn(struct db *db, int64_t seq, int64_t at_s, struct otad_errinfo *ei)
 {
     struct db_q q = db_query(db, sql_withdraw);
     db_bind_int(&q, ":at", at_s);

@@ -4,9 +4,8 @@
 
 #include <string.h>
 
-static const char sql_find[] =
-    "SELECT name, app, fs, paused, released_at_s FROM channel"
-    " WHERE product = :product AND name = :name";
+static const char sql_find[] = "SELECT name, app, fs, paused, released_at_s FROM channel"
+                               " WHERE product = :product AND name = :name";
 static const char sql_list[] =
     "SELECT name, app, fs, paused, released_at_s FROM channel WHERE product = :product"
     " ORDER BY name";
@@ -16,9 +15,8 @@ static const char sql_point[] =
     "UPDATE channel SET app = CASE WHEN :kind = 'app' THEN :build ELSE app END,"
     " fs = CASE WHEN :kind = 'fs' THEN :build ELSE fs END, released_at_s = :now"
     " WHERE product = :product AND name = :name";
-static const char sql_remember[] =
-    "INSERT INTO channel_history (product, name, kind, build, at_s)"
-    " VALUES (:product, :name, :kind, :build, :now)";
+static const char sql_remember[] = "INSERT INTO channel_history (product, name, kind, build, at_s)"
+                                   " VALUES (:product, :name, :kind, :build, :now)";
 /* The newest move to another build than the present one that is still deliverable. */
 static const char sql_previous[] =
     "SELECT h.seq, h.build FROM channel_history AS h JOIN build AS b ON b.seq = h.build"
@@ -66,8 +64,10 @@ enum otad_err channel_find(struct db *db, int64_t product, const char *name, str
         return err;
     if (!found) {
         (void)otad_fail(ei, OTAD_E_NOENT, "The product has no channel '%.32s'", name);
-        return otad_hint(ei, "A channel comes to life when a build is released to it: "
-                             "-F channel=%.32s at upload.", name);
+        return otad_hint(ei,
+                         "A channel comes to life when a build is released to it: "
+                         "-F channel=%.32s at upload.",
+                         name);
     }
     *out = c;
     return OTAD_E_OK;
@@ -103,7 +103,8 @@ enum otad_err channel_release(struct db *db, int64_t product, const char *name,
 {
     if (b->kind == BUILD_FACTORY) {
         (void)otad_fail(ei, OTAD_E_INVALID, "A factory image can't be on a channel");
-        return otad_hint(ei, "It is for first installs by cable; upload the application for updates.");
+        return otad_hint(ei,
+                         "It is for first installs by cable; upload the application for updates.");
     }
     enum otad_err err = channel_ensure(db, product, name, ei);
     if (err == OTAD_E_OK)
@@ -176,8 +177,10 @@ enum otad_err channel_undo(struct db *db, int64_t product, const char *name, enu
     if (build == 0) {
         (void)otad_fail(ei, OTAD_E_CONFLICT, "Channel '%s' has no earlier build to go back to",
                         c.name);
-        return otad_hint(ei, "To stop devices from updating, pause the channel instead: "
-                             "POST …/channels/%s/pause.", c.name);
+        return otad_hint(ei,
+                         "To stop devices from updating, pause the channel instead: "
+                         "POST …/channels/%s/pause.",
+                         c.name);
     }
     return go_back(db, product, name, kind, current, now_s, undone_to, ei);
 }

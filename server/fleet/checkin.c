@@ -10,7 +10,8 @@
  * table is reached by a unique index. A withdrawn build is no target, whoever still names it. */
 static const char sql_checkin[] =
     "SELECT p.id, p.disabled, p.max_devices, p.device_count, d.id, d.blocked, d.held, d.version,"
-    " c.paused AND (:fs OR d.pin IS NULL), b.seq, b.id, b.version, b.number, i.id, i.size_bytes, i.md5,"
+    " c.paused AND (:fs OR d.pin IS NULL), b.seq, b.id, b.version, b.number, i.id, i.size_bytes, "
+    "i.md5,"
     " i.sha256, i.identities, b.kind"
     " FROM product AS p"
     " LEFT JOIN device AS d ON d.product = p.id AND d.mac = :mac"

@@ -38,9 +38,9 @@ enum reason {
 /** What an image is known by. Texts are lowercase hex; "" = unknown. */
 struct identity {
     const char *version;
-    const char *md5;        /* of the file */
-    const char *sha256;     /* of the file */
-    const char *also;       /* further digests a device may report: hex words split by blanks */
+    const char *md5;    /* of the file */
+    const char *sha256; /* of the file */
+    const char *also;   /* further digests a device may report: hex words split by blanks */
 };
 
 /** What a device says it runs. Empty text = not said. */

@@ -13,12 +13,11 @@
 static const char sql_find[] =
     "SELECT " COLUMNS " FROM device WHERE product = :product AND mac = :mac";
 /* The MAC as 12 hex digits is compared only for rows of one product; q is NULL in most calls. */
-static const char sql_list[] =
-    "SELECT " COLUMNS " FROM device WHERE product = :product"
-    " AND (last_seen_s, id) < (:before_s, :before_id)"
-    " AND (:version IS NULL OR version = :version)"
-    " AND (:q IS NULL OR instr(printf('%012X', mac), :q) > 0)"
-    " ORDER BY last_seen_s DESC, id DESC LIMIT :limit";
+static const char sql_list[] = "SELECT " COLUMNS " FROM device WHERE product = :product"
+                               " AND (last_seen_s, id) < (:before_s, :before_id)"
+                               " AND (:version IS NULL OR version = :version)"
+                               " AND (:q IS NULL OR instr(printf('%012X', mac), :q) > 0)"
+                               " ORDER BY last_seen_s DESC, id DESC LIMIT :limit";
 static const char sql_seen[] =
     "INSERT INTO device (product, mac, version, chip, md5, sha256, address, agent, mode,"
     " free_space, chip_size, authenticated, first_seen_s, last_seen_s) SELECT :product, :mac,"
@@ -86,8 +85,10 @@ enum otad_err device_find(struct db *db, int64_t product, uint64_t mac, struct d
         char text[OTAD_MAC_TEXT];
         mac_text(mac, text);
         (void)otad_fail(ei, OTAD_E_NOENT, "Device %s has never checked in for this product", text);
-        return otad_hint(ei, "A device appears with its first request to /fw/{product}/latest or "
-                             "/fw/{product}/%s.version.", text);
+        return otad_hint(ei,
+                         "A device appears with its first request to /fw/{product}/latest or "
+                         "/fw/{product}/%s.version.",
+                         text);
     }
     *out = d;
     return OTAD_E_OK;

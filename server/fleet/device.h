@@ -59,8 +59,8 @@ enum otad_err device_delete(struct db *db, int64_t id, struct otad_errinfo *ei) 
 /** What device_list() may be narrowed to. */
 struct device_filter {
     int64_t product;
-    const char *version; /* NULL = any */
-    const char *q;       /* hex digits anywhere in the MAC, uppercase, or NULL */
+    const char *version;         /* NULL = any */
+    const char *q;               /* hex digits anywhere in the MAC, uppercase, or NULL */
     int64_t before_s, before_id; /* cursor: rows after this one; INT64_MAX = from the newest */
     int64_t limit;
 };

@@ -50,12 +50,14 @@ static void sync_done(struct write_job *job, enum otad_err err, const struct ota
 
 /* Runs one change on the writer thread and waits until it is on the disk. */
 static enum otad_err write_and_wait(struct intake *w,
-                                    enum otad_err (*run)(struct intake *w, struct db *db, int64_t arg,
-                                                         struct otad_errinfo *ei),
+                                    enum otad_err (*run)(struct intake *w, struct db *db,
+                                                         int64_t arg, struct otad_errinfo *ei),
                                     int64_t arg, struct otad_errinfo *ei)
 {
-    struct sync_job s = {.job = {.run = sync_run, .done = sync_done}, .run = run, .work = w,
-                         .arg = arg};
+    struct sync_job s = {
+        .job = {.run = sync_run, .done = sync_done},
+          .run = run, .work = w, .arg = arg
+    };
     (void)sem_init(&s.done, 0, 0);
     enum otad_err err = writer_submit(w->otad->writer, &s.job, ei);
     if (err == OTAD_E_OK) {
@@ -169,11 +171,13 @@ static int64_t missing_bytes(const struct intake *w)
 static enum otad_err filled_up(const struct intake *w, struct otad_errinfo *ei)
 {
     int64_t missing = missing_bytes(w);
-    (void)otad_fail(ei, OTAD_E_NOSPACE, "The disk of the data folder is full: %" PRId64
-                                        " bytes are missing to store this image",
+    (void)otad_fail(ei, OTAD_E_NOSPACE,
+                    "The disk of the data folder is full: %" PRId64
+                    " bytes are missing to store this image",
                     missing > 0 ? missing : w->job->size_bytes);
-    return otad_hint(ei, "Nothing was stored. Delete builds that are not needed, or make room in %.200s",
-                     w->otad->data_dir);
+    return otad_hint(
+        ei, "Nothing was stored. Delete builds that are not needed, or make room in %.200s",
+        w->otad->data_dir);
 }
 
 static enum otad_err check_disk(const struct intake *w, struct otad_errinfo *ei)
@@ -181,7 +185,8 @@ static enum otad_err check_disk(const struct intake *w, struct otad_errinfo *ei)
     return missing_bytes(w) > 0 ? otad_fail(ei, OTAD_E_NOSPACE, "No room") : OTAD_E_OK;
 }
 
-static enum otad_err run_stage(struct intake *w, struct db *db, int64_t arg, struct otad_errinfo *ei)
+static enum otad_err run_stage(struct intake *w, struct db *db, int64_t arg,
+                               struct otad_errinfo *ei)
 {
     (void)arg;
     /* An upload that failed on a full disk could not even remove its rests. There is one worker, so
@@ -256,7 +261,8 @@ static enum otad_err take_in(struct intake *w, struct otad_errinfo *ei)
     if (err == OTAD_E_OK)
         err = otad_reader(w->otad, &db, ei);
     if (err == OTAD_E_OK)
-        err = ingest_find_existing(w, db, &existed, ei); /* before megabytes are written for nothing */
+        err = ingest_find_existing(w, db, &existed,
+                                   ei); /* before megabytes are written for nothing */
     if (err == OTAD_E_OK)
         err = store(w, ei);
     int64_t staged = w->staged ? w->image : 0;

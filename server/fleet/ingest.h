@@ -16,7 +16,7 @@
 
 /** One upload. The caller fills the first part; everything it points to must live meanwhile. */
 struct ingest_job {
-    int spool;           /* readable, holds the whole file; stays the caller's */
+    int spool; /* readable, holds the whole file; stays the caller's */
     int64_t size_bytes;
     uint8_t md5[OTAD_MD5_LEN];
     uint8_t sha256[OTAD_SHA256_LEN];
@@ -40,7 +40,7 @@ struct ingest_job {
     bool existed; /* the same bytes were there already: build is the old one */
     bool released;
     char channel_name[OTAD_CHANNEL_MAX + 1]; /* where it was released to */
-    struct preflight preflight;                /* the build against the product's devices */
+    struct preflight preflight;              /* the build against the product's devices */
     char warnings[IMAGE_WARNINGS_MAX + 4][200];
     size_t n_warnings;
 };

@@ -24,10 +24,10 @@ void ingest_warn(struct ingest_job *job, const char *fmt, ...)
     va_end(args);
 }
 
-enum otad_err ingest_hint_curl(const struct intake *w, const char *version,
-                               struct otad_errinfo *ei)
+enum otad_err ingest_hint_curl(const struct intake *w, const char *version, struct otad_errinfo *ei)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+";
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+";
     const char *name = w->job->filename;
     if (name[0] == '\0' || strlen(name) > HINT_NAME_MAX)
         name = "Sketch.ino.bin";
@@ -37,8 +37,9 @@ enum otad_err ingest_hint_curl(const struct intake *w, const char *version,
     char file[HINT_NAME_MAX + 16];
     (void)snprintf(file, sizeof file, quote ? "'file=@\"%s\"'" : "file=@%s", name);
     const char *around = version[strspn(version, plain)] != '\0' ? "'" : "";
-    return otad_hint(ei, "curl -H \"Authorization: Bearer $KEY\" -F %s -F %sversion=%s%s "
-                         "%.80s/api/v1/products/%s/builds",
+    return otad_hint(ei,
+                     "curl -H \"Authorization: Bearer $KEY\" -F %s -F %sversion=%s%s "
+                     "%.80s/api/v1/products/%s/builds",
                      file, around, version, around, w->job->base_url, w->job->slug);
 }
 
@@ -84,9 +85,10 @@ static enum otad_err check_chip(struct intake *w, const struct product *p, struc
     }
     (void)otad_fail(ei, OTAD_E_CONFLICT, "This image is for the %s, but product %s is for the %s",
                     chip, p->slug, p->chip);
-    return otad_hint(ei, "Select the right board and export again, or make a product of its own "
-                         "for the %s. To change the product: PATCH /api/v1/products/%s "
-                         "{\"chip\":\"%s\"}",
+    return otad_hint(ei,
+                     "Select the right board and export again, or make a product of its own "
+                     "for the %s. To change the product: PATCH /api/v1/products/%s "
+                     "{\"chip\":\"%s\"}",
                      chip, p->slug, chip);
 }
 
@@ -100,9 +102,10 @@ static enum otad_err choose_number(struct intake *w, const struct product *p, st
         return otad_fail(ei, OTAD_E_INVALID, "The product has used the highest number, %d",
                          OTAD_NUMBER_MAX);
     if (number <= p->last_number)
-        ingest_warn(w->job, "The number %" PRId64 " is not above the last one, %" PRId64
-                           ": sketches that compare .version will not go back",
-                   number, p->last_number);
+        ingest_warn(w->job,
+                    "The number %" PRId64 " is not above the last one, %" PRId64
+                    ": sketches that compare .version will not go back",
+                    number, p->last_number);
     b->number = number;
     return OTAD_E_OK;
 }
@@ -123,8 +126,8 @@ static enum otad_err link_image(struct intake *w, struct db *db, int64_t now_s,
     return err;
 }
 
-static enum otad_err release(struct intake *w, struct db *db, const struct product *p, int64_t now_s,
-                             struct otad_errinfo *ei)
+static enum otad_err release(struct intake *w, struct db *db, const struct product *p,
+                             int64_t now_s, struct otad_errinfo *ei)
 {
     struct ingest_job *job = w->job;
     const char *channel = job->channel != NULL ? job->channel : p->default_channel;

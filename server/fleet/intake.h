@@ -17,7 +17,7 @@ struct intake {
     char identities[BLOB_IDENTITIES_MAX];
     char version[OTAD_VERSION_MAX + 1];
     enum build_kind kind;
-    int64_t image;  /* row id; staged or linked */
+    int64_t image; /* row id; staged or linked */
     bool staged;
     size_t n_warnings; /* from looking at the file */
 };

@@ -92,8 +92,7 @@ static void read_row(struct db_q *q, struct key *k)
     k->revoked_at_s = db_int(q, 7);
 }
 
-enum otad_err key_check(struct db *db, const char *secret, struct key *out,
-                        struct otad_errinfo *ei)
+enum otad_err key_check(struct db *db, const char *secret, struct key *out, struct otad_errinfo *ei)
 {
     uint8_t hash[OTAD_SHA256_LEN];
     if (digest_sha256(secret, strlen(secret), hash) != OTAD_E_OK)

@@ -85,9 +85,9 @@ static enum otad_err supersede(struct db *db, int64_t device, const struct build
             continue;
         err = build_find_seq(db, open[i].build, &other, ei);
         if (err == OTAD_E_OK && other.kind == b->kind)
-            err = set_state(db, &open[i], UPDATE_FAILED, "superseded",
-                            "another build was offered before this one was seen running", now_s,
-                            ei);
+            err =
+                set_state(db, &open[i], UPDATE_FAILED, "superseded",
+                          "another build was offered before this one was seen running", now_s, ei);
     }
     return err;
 }

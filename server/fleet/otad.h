@@ -29,11 +29,12 @@ struct otad {
     struct worker *worker;
     struct admission *admission;
     uint8_t url_key[TOKEN_KEY_LEN]; /* tokens of /static URLs are made with it */
-    pthread_rwlock_t config_lock; /* a reload writes, everybody else reads */
+    pthread_rwlock_t config_lock;   /* a reload writes, everybody else reads */
     struct config config;
 };
 
-/** One number of the configuration as it is now, e.g. otad_config_int(o, &o->config.image_max_bytes). */
+/** One number of the configuration as it is now, e.g. otad_config_int(o,
+ * &o->config.image_max_bytes). */
 int64_t otad_config_int(struct otad *o, const int64_t *field);
 
 /** Copies a text of the configuration as it is now, e.g. o->config.public_url. */

@@ -23,8 +23,8 @@ struct slot {
 
 struct shard {
     pthread_mutex_t lock;
-    struct fact *head, *tail;         /* waiting */
-    struct fact *taken;               /* being committed */
+    struct fact *head, *tail; /* waiting */
+    struct fact *taken;       /* being committed */
     struct slot *buckets[BUCKETS];
 };
 

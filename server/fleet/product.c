@@ -12,9 +12,8 @@ static const char sql_by_slug[] = "SELECT " COLUMNS " FROM product WHERE slug = 
 static const char sql_by_id[] = "SELECT " COLUMNS " FROM product WHERE id = :id";
 static const char sql_list[] =
     "SELECT " COLUMNS " FROM product WHERE slug > :after ORDER BY slug LIMIT :limit";
-static const char sql_insert[] =
-    "INSERT INTO product (slug, name, max_devices, created_at_s)"
-    " VALUES (:slug, :name, :max_devices, :created_at_s) RETURNING id";
+static const char sql_insert[] = "INSERT INTO product (slug, name, max_devices, created_at_s)"
+                                 " VALUES (:slug, :name, :max_devices, :created_at_s) RETURNING id";
 static const char sql_save[] =
     "UPDATE product SET name = :name, chip = :chip, disabled = :disabled,"
     " default_channel = :default_channel, max_devices = :max_devices WHERE id = :id";
@@ -72,8 +71,10 @@ enum otad_err product_find(struct db *db, const char *slug, struct product *out,
     if (err != OTAD_E_OK || found)
         return err;
     (void)otad_fail(ei, OTAD_E_NOENT, "There is no product '%.63s'", slug);
-    return otad_hint(ei, "Make it: POST /api/v1/products with {\"slug\":\"%.63s\",\"name\":\"…\"}, "
-                         "or list the products with GET /api/v1/products.", slug);
+    return otad_hint(ei,
+                     "Make it: POST /api/v1/products with {\"slug\":\"%.63s\",\"name\":\"…\"}, "
+                     "or list the products with GET /api/v1/products.",
+                     slug);
 }
 
 enum otad_err product_find_id(struct db *db, int64_t id, struct product *out,
@@ -126,8 +127,7 @@ enum otad_err product_note_build(struct db *db, int64_t id, int64_t number, cons
     return db_run(&q, ei);
 }
 
-enum otad_err product_count_anonymous(struct db *db, int64_t id, int64_t n,
-                                      struct otad_errinfo *ei)
+enum otad_err product_count_anonymous(struct db *db, int64_t id, int64_t n, struct otad_errinfo *ei)
 {
     struct db_q q = db_query(db, sql_anonymous);
     db_bind_int(&q, ":n", n);

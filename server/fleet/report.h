@@ -10,8 +10,8 @@
 #include "db/db.h"
 #include "otad/limits.h"
 
-#define REPORT_INTERVAL_S 10             /* one report a device and update in this time */
-#define REPORT_UPDATE_AGE_S (7 * 86400)  /* later reports are about nothing we remember */
+#define REPORT_INTERVAL_S 10            /* one report a device and update in this time */
+#define REPORT_UPDATE_AGE_S (7 * 86400) /* later reports are about nothing we remember */
 
 struct report {
     int64_t id;

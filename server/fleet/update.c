@@ -11,11 +11,11 @@
 
 static const char sql_find[] = SELECT "WHERE u.id = :id";
 static const char sql_newest[] = SELECT "WHERE u.device = :device ORDER BY u.id DESC LIMIT 1";
-static const char sql_newest_for[] = SELECT
-    "WHERE u.build = :build AND u.device = :device ORDER BY u.id DESC LIMIT 1";
-static const char sql_open[] = SELECT
-    "WHERE u.device = :device AND u.state IN ('pending', 'in_progress', 'sent')"
-    " ORDER BY u.id LIMIT :room";
+static const char sql_newest_for[] =
+    SELECT "WHERE u.build = :build AND u.device = :device ORDER BY u.id DESC LIMIT 1";
+static const char sql_open[] =
+    SELECT "WHERE u.device = :device AND u.state IN ('pending', 'in_progress', 'sent')"
+           " ORDER BY u.id LIMIT :room";
 static const char sql_insert[] =
     "INSERT INTO \"update\" (product, device, build, from_version, state, created_at_s,"
     " updated_at_s) VALUES (:product, :device, :build, :from_version, :state, :now, :now)"
@@ -31,9 +31,8 @@ static const char sql_list[] = SELECT "WHERE u.product = :product" FILTERS;
 static const char sql_list_device[] = SELECT
     "WHERE u.device = (SELECT id FROM device WHERE product = :product AND mac = :mac)" FILTERS;
 
-static const char *const states[] = {"pending", "in_progress", "sent",
-                                     "installed", "failed", "rolled_back",
-                                     "attempts_exhausted"};
+static const char *const states[] = {
+    "pending", "in_progress", "sent", "installed", "failed", "rolled_back", "attempts_exhausted"};
 
 const char *update_state_name(enum update_state state)
 {

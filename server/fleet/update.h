@@ -48,7 +48,8 @@ enum otad_err update_newest(struct db *db, int64_t device, int64_t build_seq, st
                             struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Inserts u (product, device, build, from_version, state, created_at_s count) and sets u->id. */
-enum otad_err update_insert(struct db *db, struct update *u, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+enum otad_err update_insert(struct db *db, struct update *u,
+                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Writes state, cause, detail, attempts and updated_at_s of u->id. */
 enum otad_err update_save(struct db *db, const struct update *u,
@@ -63,8 +64,8 @@ struct update_filter {
     uint64_t mac;    /* 0 = any */
     int64_t build_id;
     bool by_build;
-    const char *state; /* NULL = any */
-    const char *cause; /* NULL = any */
+    const char *state;        /* NULL = any */
+    const char *cause;        /* NULL = any */
     int64_t since_s, until_s; /* of created_at_s; 0 and INT64_MAX = all */
     int64_t before;           /* cursor: ids below this */
     int64_t limit;

@@ -20,7 +20,7 @@ enum http_access {
 struct http_who {
     char name[OTAD_NAME_MAX + 1]; /* of the key; "" when none was needed */
     enum http_access role;
-    int64_t product;              /* row id the key is bound to, 0 = every product */
+    int64_t product; /* row id the key is bound to, 0 = every product */
 };
 
 #endif

@@ -127,8 +127,9 @@ enum otad_err body_data(struct http_req *req, const char *data, size_t n, struct
     uint64_t offset = req->seen;
     req->seen += n;
     if (req->seen > (uint64_t)max_body(req)) /* only a chunked body gets here */
-        return otad_fail(ei, OTAD_E_TOO_LARGE, "The body is longer than the %" PRId64
-                                               " bytes that are allowed here", max_body(req));
+        return otad_fail(ei, OTAD_E_TOO_LARGE,
+                         "The body is longer than the %" PRId64 " bytes that are allowed here",
+                         max_body(req));
     if (req->multipart != NULL)
         return multipart_data(req->multipart, data, n, ei);
     if (req->route->body != HTTP_BODY_UPLOAD)

@@ -7,9 +7,9 @@
 
 struct http_download {
     const void *data;
-    size_t size;                    /* at least 1 */
-    const char *etag;               /* with its quotes */
-    void (*free_data)(void *arg);   /* called exactly once, whatever happens */
+    size_t size;                  /* at least 1 */
+    const char *etag;             /* with its quotes */
+    void (*free_data)(void *arg); /* called exactly once, whatever happens */
     void *arg;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Refuses what MHD 0.9.75 accepts and HTTP forbids: doubled or contradicting lengths, chunked in
- * HTTP/1.0, folded headers, blanks in their names, a missing Host. Ambiguous framing is how requests
- * get smuggled past a proxy, so the connection closes too. */
+ * HTTP/1.0, folded headers, blanks in their names, a missing Host. Ambiguous framing is how
+ * requests get smuggled past a proxy, so the connection closes too. */
 #include "http/internal.h"
 
 #include <string.h>

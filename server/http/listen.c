@@ -60,15 +60,17 @@ static enum otad_err open_one(const char *text, int *out, struct otad_errinfo *e
     struct addrinfo *found = NULL;
     int rc = getaddrinfo(host[0] != '\0' ? host : NULL, port, &want, &found);
     if (rc != 0)
-        return otad_fail(ei, OTAD_E_INVALID, "Can't listen on '%.100s': %s", text, gai_strerror(rc));
+        return otad_fail(ei, OTAD_E_INVALID, "Can't listen on '%.100s': %s", text,
+                         gai_strerror(rc));
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0)
         set_options(fd, found->ai_family);
     if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
         (void)otad_fail(ei, OTAD_E_IO, "Can't listen on %.100s: %s", text, strerror(errno));
-        (void)otad_hint(ei, errno == EADDRINUSE
-                                ? "Another program has this port. Stop it, or pass another --listen."
-                                : "Check the address; ports below 1024 need privileges.");
+        (void)otad_hint(ei,
+                        errno == EADDRINUSE
+                            ? "Another program has this port. Stop it, or pass another --listen."
+                            : "Check the address; ports below 1024 need privileges.");
         if (fd >= 0)
             (void)close(fd);
         fd = -1;

@@ -25,8 +25,11 @@ static enum MHD_Result on_piece(void *cls, enum MHD_ValueKind kind, const char *
     (void)kind;
     (void)content_type;
     (void)transfer_encoding;
-    const struct http_part piece = {
-        .name = key != NULL ? key : "", .filename = filename, .offset = off, .data = data, .n = size};
+    const struct http_part piece = {.name = key != NULL ? key : "",
+                                    .filename = filename,
+                                    .offset = off,
+                                    .data = data,
+                                    .n = size};
     m->err = m->part(m->arg, &piece, &m->ei);
     return m->err == OTAD_E_OK ? MHD_YES : MHD_NO;
 }

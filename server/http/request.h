@@ -46,10 +46,10 @@ void *http_req_state(const struct http_req *req);
 
 /** How the answer to a request ended, as far as MHD knows: handed to the kernel, not delivered. */
 struct http_end {
-    bool complete;         /* everything was handed to the kernel */
-    bool shutting_down;    /* the daemon ended it */
-    uint64_t bytes_acked;  /* of the body, acknowledged by the peer's TCP so far */
-    uint64_t elapsed_ms;   /* since the answer began */
+    bool complete;        /* everything was handed to the kernel */
+    bool shutting_down;   /* the daemon ended it */
+    uint64_t bytes_acked; /* of the body, acknowledged by the peer's TCP so far */
+    uint64_t elapsed_ms;  /* since the answer began */
 };
 
 /** Asks to be told when the answer has ended. `arg` must stay valid until then; on_end is called

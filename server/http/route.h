@@ -24,10 +24,10 @@ enum http_method {
 
 /** What a route takes as its body. */
 enum http_body {
-    HTTP_BODY_NONE,     /* none; a body is 413 */
-    HTTP_BODY_JSON,     /* application/json; none at all counts as {} */
-    HTTP_BODY_REPORT,   /* JSON or form fields (urlencoded) */
-    HTTP_BODY_UPLOAD    /* multipart, or anything but JSON as the raw file; streamed to the sink */
+    HTTP_BODY_NONE,   /* none; a body is 413 */
+    HTTP_BODY_JSON,   /* application/json; none at all counts as {} */
+    HTTP_BODY_REPORT, /* JSON or form fields (urlencoded) */
+    HTTP_BODY_UPLOAD  /* multipart, or anything but JSON as the raw file; streamed to the sink */
 };
 
 /** A piece of a streamed body: of a multipart part, or of the raw body (name NULL). */
@@ -51,7 +51,8 @@ typedef enum otad_err (*http_handler)(struct http_req *req, struct otad_errinfo 
 #define HTTP_MAX_BODY_IMAGE (-1) /* as the configuration says, plus room for form fields */
 
 /** One row. Templates: "/fw/{product}/{mac}.bin": a segment is literal, or one {name} with a
- *  literal before and behind it. A literal segment beats a templated one, so order never matters. */
+ *  literal before and behind it. A literal segment beats a templated one, so order never matters.
+ */
 struct http_route {
     unsigned methods; /* enum http_method, or-ed; HEAD must be named */
     const char *path;

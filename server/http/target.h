@@ -13,7 +13,7 @@
  *  target_parse(). Plain data. */
 struct target {
     char *segments[TARGET_SEGMENTS_MAX]; /* of "/fw/lamp/latest": fw, lamp, latest */
-    size_t n_segments;                         /* 0 for "/" */
+    size_t n_segments;                   /* 0 for "/" */
     struct {
         const char *key, *value;
     } query[TARGET_QUERY_MAX]; /* first come, first kept; "a" has value "" */

@@ -26,7 +26,8 @@ void *http_wait_work(struct http_wait *wait);
 enum otad_err http_wait_start(struct http_req *req, struct http_wait *wait, int64_t timeout_s,
                               http_resume resume);
 
-/** The worker is done with the work: wakes the request, gives up the worker's share. Thread-safe. */
+/** The worker is done with the work: wakes the request, gives up the worker's share. Thread-safe.
+ */
 void http_wait_done(struct http_wait *wait);
 
 /** Frees a wait that was never started. */

@@ -31,9 +31,10 @@ static struct reply upload_seed(struct crash *c, unsigned n)
     char version[16];
     (void)snprintf(version, sizeof version, "3.%u", n);
     const struct part parts[] = {
-        {.name = "file", .filename = "a.bin", .data = image.data, .n = image.n},
+        {.name = "file",      .filename = "a.bin", .data = image.data, .n = image.n},
         {.name = "version", .text = version},
-        {.name = NULL}};
+        {.name = NULL                  }
+    };
     struct reply r = upload(&c->d, c->key, "p0", parts);
     img_free(&image);
     return r;
@@ -45,10 +46,10 @@ static const struct {
     long status;
     unsigned calls[7]; /* so many WAL writes or syncs work; 0 ends the list but for the first */
 } kinds[] = {
-    {POWERCUT_FAULT_FULL, "disk full", 507, {0, 1, 4, 40, 90, 150, 175}},
-    {POWERCUT_FAULT_WRITE, "write error", 500, {0, 1, 4, 40, 90, 150, 175}},
-    {POWERCUT_FAULT_SYNC, "sync error", 500, {0, 1, 2}},
-    {POWERCUT_FAULT_SYNC_LIE, "sync error, half written", 500, {0, 1, 2}},
+    {POWERCUT_FAULT_FULL,     "disk full",                507, {0, 1, 4, 40, 90, 150, 175}},
+    {POWERCUT_FAULT_WRITE,    "write error",              500, {0, 1, 4, 40, 90, 150, 175}},
+    {POWERCUT_FAULT_SYNC,     "sync error",               500, {0, 1, 2}                  },
+    {POWERCUT_FAULT_SYNC_LIE, "sync error, half written", 500, {0, 1, 2}                  },
 };
 
 /* After the fault, the same works; and the database of the daemon as it runs has no rests. */
@@ -82,8 +83,8 @@ START_TEST(upload_on_a_failing_disk_is_refused_and_leaves_nothing)
         struct reply r = upload_seed(&c, number);
         ck_assert_msg(atomic_load(&power.control->faults) > 0, "%s: no fault after %u calls",
                       kinds[_i].what, kinds[_i].calls[i]);
-        ck_assert_msg(r.status == kinds[_i].status, "%s after %u calls: got %ld %s",
-                      kinds[_i].what, kinds[_i].calls[i], r.status, r.body);
+        ck_assert_msg(r.status == kinds[_i].status, "%s after %u calls: got %ld %s", kinds[_i].what,
+                      kinds[_i].calls[i], r.status, r.body);
         if (r.status == 507)
             ck_assert_msg(strstr(r.body, " bytes") != NULL, "no number of bytes: %s", r.body);
         refused++;

@@ -66,10 +66,11 @@ static struct reply upload_next(unsigned n)
     (void)snprintf(p.channel, sizeof p.channel, "c%u", n);
     crash_sha256(image.data, image.n, p.sha256);
     const struct part parts[] = {
-        {.name = "file", .filename = "a.bin", .data = image.data, .n = image.n},
+        {.name = "file",      .filename = "a.bin", .data = image.data, .n = image.n},
         {.name = "version", .text = p.token},
-        {.name = "channel", .text = p.channel},
-        {.name = NULL}};
+        {.name = "channel",                   .text = p.channel},
+        {.name = NULL   }
+    };
     struct reply r = upload(&c.d, c.key, "p0", parts);
     img_free(&image);
     if (r.status == 201) {

@@ -26,8 +26,8 @@
 #define IMAGE_BYTES (4u << 20)
 #define PROBES_MAX 200000
 
-/* The images the devices start with are as large as the others: fifty devices that fetch a small one
- * in a tight loop keep the ledger's writer so busy that uploads only crawl. */
+/* The images the devices start with are as large as the others: fifty devices that fetch a small
+ * one in a tight loop keep the ledger's writer so busy that uploads only crawl. */
 static struct daemon d;
 static char key[DAEMON_KEY];
 static atomic_bool done;
@@ -51,16 +51,17 @@ static void *upload_one(void *arg)
     struct uploaded *u = arg;
     struct img image = {0};
     char version[24];
-    const struct img_spec spec = {.chip = "ESP8266", .seed = 1000 + u->number,
-                                  .size_bytes = IMAGE_BYTES, .flash_size = 0};
+    const struct img_spec spec = {
+        .chip = "ESP8266", .seed = 1000 + u->number, .size_bytes = IMAGE_BYTES, .flash_size = 0};
     if (!img_build_app(&spec, &image))
         abort();
     crash_sha256(image.data, image.n, u->sha256);
     (void)snprintf(version, sizeof version, "2.%u", u->number);
     const struct part parts[] = {
-        {.name = "file", .filename = "big.bin", .data = image.data, .n = image.n},
+        {.name = "file",      .filename = "big.bin", .data = image.data, .n = image.n},
         {.name = "version", .text = version},
-        {.name = NULL}};
+        {.name = NULL                  }
+    };
     struct reply r = upload(&d, key, product_of(u->number), parts);
     u->status = r.status;
     (void)snprintf(u->id, sizeof u->id, "%s", reply_text(&r, "id"));

@@ -68,9 +68,10 @@ static struct reply upload_image(const struct request *q)
     char version[32];
     (void)snprintf(version, sizeof version, "9.%zu", q->image_bytes);
     const struct part parts[] = {
-        {.name = "file", .filename = "a.bin", .data = image.data, .n = image.n},
+        {.name = "file",      .filename = "a.bin", .data = image.data, .n = image.n},
         {.name = "version", .text = version},
-        {.name = NULL}};
+        {.name = NULL                  }
+    };
     struct reply r = upload(&d, key, "lamp", parts);
     img_free(&image);
     return r;
@@ -94,9 +95,9 @@ static void *send_request(void *arg)
     if (q->image_bytes > 0)
         q->reply = upload_image(q);
     else
-        q->reply = send_json(&d, strncmp(q->path, "/fw/", 4) == 0 ? NULL : key, q->method,
-                             fill_in(q->path, path, sizeof path),
-                             fill_in(q->json, json, sizeof json));
+        q->reply =
+            send_json(&d, strncmp(q->path, "/fw/", 4) == 0 ? NULL : key, q->method,
+                      fill_in(q->path, path, sizeof path), fill_in(q->json, json, sizeof json));
     atomic_store(&q->answered, true);
     return NULL;
 }
@@ -124,36 +125,72 @@ static void finish(struct request *q)
 
 /* In this order: later rows live on earlier ones. $n is the id of the n-th build. */
 static struct request rows[] = {
-    {.what = "report", .method = "POST", .path = "/fw/lamp/30AEA4000001/report",
-     .json = "{\"result\":\"failed\",\"code\":7}", .want = 204},
-    {.what = "upload", .image_bytes = 300000, .want = 201},
-    {.what = "create product", .method = "POST", .path = "/api/v1/products",
-     .json = "{\"slug\":\"fan\"}", .want = 201},
-    {.what = "change product", .method = "PATCH", .path = "/api/v1/products/lamp",
-     .json = "{\"name\":\"Lamp\"}", .want = 200},
-    {.what = "delete product", .method = "DELETE", .path = "/api/v1/products/empty", .want = 204},
-    {.what = "change build", .method = "PATCH", .path = "/api/v1/products/lamp/builds/$0",
-     .json = "{\"notes\":\"n\"}", .want = 200},
-    {.what = "move channel", .method = "PATCH", .path = "/api/v1/products/lamp/channels/stable",
-     .json = "{\"build\":\"$0\"}", .want = 200},
-    {.what = "undo channel", .method = "POST", .path = "/api/v1/products/lamp/channels/stable/undo",
-     .json = "{}", .want = 200},
-    {.what = "pause channel", .method = "POST",
-     .path = "/api/v1/products/lamp/channels/stable/pause", .json = "{}", .want = 200},
-    {.what = "resume channel", .method = "POST",
-     .path = "/api/v1/products/lamp/channels/stable/resume", .json = "{}", .want = 200},
-    {.what = "withdraw build", .method = "POST",
-     .path = "/api/v1/products/lamp/builds/$2/withdraw", .json = "{}", .want = 200},
-    {.what = "delete build", .method = "DELETE", .path = "/api/v1/products/lamp/builds/$2",
+    {.what = "report",
+     .method = "POST",
+     .path = "/fw/lamp/30AEA4000001/report",
+     .json = "{\"result\":\"failed\",\"code\":7}",
      .want = 204},
-    {.what = "change device", .method = "PATCH",
-     .path = "/api/v1/products/lamp/devices/30AEA4000001", .json = "{\"note\":\"n\"}",
+    {.what = "upload",                                                    .image_bytes = 300000,                                   .want = 201},
+    {.what = "create product",
+     .method = "POST",
+     .path = "/api/v1/products",
+     .json = "{\"slug\":\"fan\"}",
+     .want = 201},
+    {.what = "change product",
+     .method = "PATCH",
+     .path = "/api/v1/products/lamp",
+     .json = "{\"name\":\"Lamp\"}",
      .want = 200},
-    {.what = "forget device", .method = "DELETE",
-     .path = "/api/v1/products/lamp/devices/30AEA4000001", .want = 204},
-    {.what = "create key", .method = "POST", .path = "/api/v1/keys",
-     .json = "{\"name\":\"new\",\"role\":\"viewer\"}", .want = 201},
-    {.what = "revoke key", .method = "DELETE", .path = "/api/v1/keys/old", .want = 204},
+    {.what = "delete product",                                          .method = "DELETE",                                        .path = "/api/v1/products/empty",                                                       .want = 204                                                                                                            },
+    {.what = "change build",
+     .method = "PATCH",
+     .path = "/api/v1/products/lamp/builds/$0",
+     .json = "{\"notes\":\"n\"}",
+     .want = 200},
+    {.what = "move channel",
+     .method = "PATCH",
+     .path = "/api/v1/products/lamp/channels/stable",
+     .json = "{\"build\":\"$0\"}",
+     .want = 200},
+    {.what = "undo channel",
+     .method = "POST",
+     .path = "/api/v1/products/lamp/channels/stable/undo",
+     .json = "{}",
+     .want = 200},
+    {.what = "pause channel",
+     .method = "POST",
+     .path = "/api/v1/products/lamp/channels/stable/pause",
+     .json = "{}",
+     .want = 200},
+    {.what = "resume channel",
+     .method = "POST",
+     .path = "/api/v1/products/lamp/channels/stable/resume",
+     .json = "{}",
+     .want = 200},
+    {.what = "withdraw build",
+     .method = "POST",
+     .path = "/api/v1/products/lamp/builds/$2/withdraw",
+     .json = "{}",
+     .want = 200},
+    {.what = "delete build",
+     .method = "DELETE",
+     .path = "/api/v1/products/lamp/builds/$2",
+     .want = 204                                                                                     },
+    {.what = "change device",
+     .method = "PATCH",
+     .path = "/api/v1/products/lamp/devices/30AEA4000001",
+     .json = "{\"note\":\"n\"}",
+     .want = 200},
+    {.what = "forget device",
+     .method = "DELETE",
+     .path = "/api/v1/products/lamp/devices/30AEA4000001",
+     .want = 204                                                                                                       },
+    {.what = "create key",
+     .method = "POST",
+     .path = "/api/v1/keys",
+     .json = "{\"name\":\"new\",\"role\":\"viewer\"}",
+     .want = 201},
+    {.what = "revoke key",                                   .method = "DELETE", .path = "/api/v1/keys/old",                                                                                  .want = 204                                                                                                                              },
 };
 
 static void run_gated(struct request *q)
@@ -240,8 +277,11 @@ START_TEST(change_on_a_hanging_disk_gets_503_at_its_deadline)
         return;
     daemon_stop(&d);
     daemon_start(&d, (const char *const[]){"--storage-write-timeout-s", "1", NULL});
-    struct request q = {.what = "create product", .method = "POST", .path = "/api/v1/products",
-                        .json = "{\"slug\":\"late\"}", .want = 503};
+    struct request q = {.what = "create product",
+                        .method = "POST",
+                        .path = "/api/v1/products",
+                        .json = "{\"slug\":\"late\"}",
+                        .want = 503};
     atomic_store(&power.control->gate, 1);
     begin(&q);
     ck_assert(wait_answer(&q, PROMPT_MS));

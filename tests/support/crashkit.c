@@ -219,10 +219,11 @@ static void upload_one(struct client *me, const struct img *image, bool to_stabl
         (void)snprintf(c->stable[me->number][1], sizeof c->stable[0][0], "%s", p.token);
     crash_sha256(image->data, image->n, p.sha256);
     const struct part parts[] = {
-        {.name = "file", .filename = "Sketch.ino.bin", .data = image->data, .n = image->n},
+        {.name = "file",       .filename = "Sketch.ino.bin", .data = image->data, .n = image->n},
         {.name = "version", .text = p.token},
-        {.name = to_stable ? "ignored" : "channel", .text = to_stable ? "" : p.channel},
-        {.name = NULL}};
+        {.name = to_stable ? "ignored" : "channel",                    .text = to_stable ? "" : p.channel},
+        {.name = NULL    }
+    };
     struct reply r = upload(&c->d, c->key, p.product, parts);
     if (is_kept(me, "upload", &r, 201)) {
         (void)snprintf(p.id, sizeof p.id, "%s", reply_text(&r, "id"));
@@ -241,9 +242,8 @@ static void *upload_loop(void *arg)
     struct client *me = arg;
     while (!atomic_load(&me->c->stop)) {
         struct img image = {0};
-        const struct img_spec spec = {.chip = "ESP8266",
-                                      .size_bytes = sizes[next_random(&me->seed, 7)],
-                                      .seed = me->seed};
+        const struct img_spec spec = {
+            .chip = "ESP8266", .size_bytes = sizes[next_random(&me->seed, 7)], .seed = me->seed};
         if (!img_build_app(&spec, &image))
             abort();
         upload_one(me, &image, next_random(&me->seed, 2) == 0);
@@ -259,8 +259,8 @@ static struct reply check_in(struct client *me, const char *product, const char 
     char path[96], sta[64];
     (void)snprintf(path, sizeof path, "/fw/%s/%s.bin", product, mac);
     (void)snprintf(sta, sizeof sta, "x-ESP8266-STA-MAC: %s", mac);
-    const char *const headers[] = {"User-Agent: ESP8266-http-Update", sta,
-                                   "x-ESP8266-mode: sketch", "x-ESP8266-version: 0.0.1", NULL};
+    const char *const headers[] = {"User-Agent: ESP8266-http-Update", sta, "x-ESP8266-mode: sketch",
+                                   "x-ESP8266-version: 0.0.1", NULL};
     return call(&me->c->d, "GET", path, (struct call){.headers = headers});
 }
 
@@ -593,7 +593,8 @@ void crash_setup(struct crash *c, uint64_t seed, const char *const *flags)
     daemon_key(&c->d, "crash", "admin", NULL, c->key);
     make_product(&c->d, c->key, "p0");
     make_product(&c->d, c->key, "p1");
-    struct reply r = send_json(&c->d, c->key, "PATCH", "/api/v1/products/p0", "{\"name\":\"first\"}");
+    struct reply r =
+        send_json(&c->d, c->key, "PATCH", "/api/v1/products/p0", "{\"name\":\"first\"}");
     CK_STATUS("first name", r, 200);
     reply_free(&r);
     (void)snprintf(c->name[0], sizeof c->name[0], "first");
@@ -622,8 +623,8 @@ void crash_tally(const struct crash *c, struct crash_tally *tally)
 void crash_side_by_side(unsigned n, void (*work)(unsigned number, struct crash_tally *tally),
                         struct crash_tally *sum)
 {
-    struct crash_tally *shared = mmap(NULL, n * sizeof *shared, PROT_READ | PROT_WRITE,
-                                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct crash_tally *shared =
+        mmap(NULL, n * sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     pid_t pids[16];
     ck_assert(shared != MAP_FAILED && n <= 16);
     for (unsigned i = 0; i < n; i++) {

@@ -63,8 +63,8 @@ struct cut {
 struct crash {
     struct daemon d;
     char key[DAEMON_KEY];
-    uint64_t seed;       /* of the next random number */
-    atomic_uint serial;  /* makes names unique */
+    uint64_t seed;      /* of the next random number */
+    atomic_uint serial; /* makes names unique */
     struct promises all, fresh;
     /* what the last round left undecided: acknowledged, and asked for later */
     char stable[CRASH_PRODUCTS][2][64];
@@ -72,8 +72,8 @@ struct crash {
     /* counters */
     unsigned kills, aborted_transfers;
     unsigned n_kind[4];
-    bool with_cli;    /* `otad key create` beside the daemon is part of the load */
-    bool faulty_disk; /* 5xx are right answers then */
+    bool with_cli;       /* `otad key create` beside the daemon is part of the load */
+    bool faulty_disk;    /* 5xx are right answers then */
     atomic_uint refused; /* how many there were */
     /* of the round that runs */
     atomic_bool stop;

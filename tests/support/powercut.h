@@ -20,17 +20,17 @@ enum powercut_fault {
 
 /** All fields may be changed while the daemon runs. Zeroes are: no gate, no faults, no cut. */
 struct powercut {
-    atomic_uint gate;       /* test: not 0 = a sync waits here before it writes anything */
-    atomic_uint permits;    /* test: with the gate closed, so many syncs pass; counted down */
-    atomic_uint waiting;    /* shim: syncs that wait at the gate now */
-    atomic_uint syncs;      /* shim: syncs that have returned */
+    atomic_uint gate;        /* test: not 0 = a sync waits here before it writes anything */
+    atomic_uint permits;     /* test: with the gate closed, so many syncs pass; counted down */
+    atomic_uint waiting;     /* shim: syncs that wait at the gate now */
+    atomic_uint syncs;       /* shim: syncs that have returned */
     atomic_uint dirty_syncs; /* shim: of those, syncs that had something to write */
-    atomic_uint fault;      /* test: enum powercut_fault */
+    atomic_uint fault;       /* test: enum powercut_fault */
     atomic_uint fault_after; /* test: so many WAL writes or syncs still work; counted down */
-    atomic_uint faults;     /* shim: faults given so far */
-    atomic_uint cut_at;     /* test: the process kills itself in its n-th sync with something to
-                               write, after half of the blocks were written; 0 = never */
-    atomic_uint loaded;     /* shim: 1 once it is the default VFS */
+    atomic_uint faults;      /* shim: faults given so far */
+    atomic_uint cut_at;      /* test: the process kills itself in its n-th sync with something to
+                                write, after half of the blocks were written; 0 = never */
+    atomic_uint loaded;      /* shim: 1 once it is the default VFS */
 };
 
 #endif

@@ -158,7 +158,8 @@ static int shadow_read(struct shadow *s, sqlite3_file *from, unsigned char *out,
     memset(out, 0, (size_t)n);
     for (sqlite3_int64 p = at; p < end && rc == SQLITE_OK;) {
         size_t index = (size_t)(p / BLOCK), skip = (size_t)(p % BLOCK);
-        int take = (int)(end - p < (sqlite3_int64)(BLOCK - skip) ? (size_t)(end - p) : BLOCK - skip);
+        int take =
+            (int)(end - p < (sqlite3_int64)(BLOCK - skip) ? (size_t)(end - p) : BLOCK - skip);
         if (index < s->n_blocks && s->blocks[index] != NULL)
             memcpy(out + (p - at), s->blocks[index] + skip, (size_t)take);
         else
