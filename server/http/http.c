@@ -316,8 +316,10 @@ static void *sweep(void *cls)
         (void)nanosleep(&tick, NULL);
         int64_t now = http_now_ms();
         (void)waits_expire(http, now);
-        if (i % SWEEP_EVERY == 0)
+        if (i % SWEEP_EVERY == 0) {
             conns_sweep(http->conns, now);
+            kept_expire(http, now);
+        }
     }
     return NULL;
 }
@@ -404,6 +406,7 @@ static struct http *make_http(const struct http_settings *settings)
     http->settings = *settings;
     atomic_init(&http->image_max_bytes, settings->limits.image_max_bytes);
     (void)pthread_mutex_init(&http->waits_lock, NULL);
+    (void)pthread_mutex_init(&http->kept_lock, NULL);
     const struct conn_limits limits = conn_limits(http);
     http->conns = conns_new(&limits);
     http->sweeper_runs =
@@ -480,6 +483,7 @@ void http_stop(struct http *http)
     if (http->sweeper_runs)
         (void)pthread_join(http->sweeper, NULL);
     http->sweeper_runs = false;
+    kept_expire(http, INT64_MAX);
 }
 
 void http_free(struct http **out)
@@ -490,6 +494,7 @@ void http_free(struct http **out)
     http_stop(http);
     conns_free(&http->conns);
     (void)pthread_mutex_destroy(&http->waits_lock);
+    (void)pthread_mutex_destroy(&http->kept_lock);
     free(http);
     *out = NULL;
 }

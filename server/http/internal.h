@@ -73,12 +73,22 @@ struct http_listener {
     char address[64];
 };
 
+/* An answer whose body belongs to others, kept to be sent again. */
+struct http_kept {
+    struct MHD_Response *response; /* NULL: a free place */
+    const void *data;              /* its body: stays where it is while the response lives */
+    size_t n;
+    int64_t used_ms;
+};
+
 struct http {
     struct http_settings settings;
     struct conns *conns;
     struct http_listener listeners[OPTION_LIST_MAX];
     size_t n_listeners;
     _Atomic int64_t image_max_bytes;
+    pthread_mutex_t kept_lock;
+    struct http_kept kept[8]; /* images that are being updated to now, for the kinds of clients */
     pthread_mutex_t waits_lock;
     struct http_wait *waits; /* a list of what is suspended now */
     bool stopping;           /* under waits_lock: nothing is suspended any more */
@@ -115,6 +125,12 @@ void wait_release(struct http_wait *wait);
 /* Resumes what has waited too long; INT64_MAX: all, and nothing is suspended any more.
  * Returns how many. */
 size_t waits_expire(struct http *http, int64_t now_ms);
+
+/* kept.c: queues a fresh response, or the kept one that equals it; takes the fresh one over.
+ * @return whether MHD took it */
+bool kept_queue(struct http *http, struct MHD_Connection *mhd, unsigned status,
+                const struct http_kept *fresh);
+void kept_expire(struct http *http, int64_t now_ms); /* INT64_MAX: all */
 
 /* request.c: fills req->address when the request is made. */
 void request_set_address(struct http_req *req);

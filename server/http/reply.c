@@ -14,6 +14,7 @@
 /* A reply is a MHD response and the bytes its headers will take, for counting progress. */
 struct http_reply {
     struct MHD_Response *response;
+    const void *borrowed; /* the body if it belongs to others */
     size_t head_bytes;
     size_t body_bytes;
 };
@@ -54,7 +55,10 @@ struct http_reply *http_reply_borrow(const void *data, size_t n, void (*free_dat
         MHD_create_response_from_buffer_with_free_callback_cls(n, unconst, free_data, arg);
     if (response == NULL)
         free_data(arg);
-    return wrap(response, n);
+    struct http_reply *reply = wrap(response, n);
+    if (reply != NULL)
+        reply->borrowed = data;
+    return reply;
 }
 
 void http_reply_header(struct http_reply *reply, const char *name, const char *value)
@@ -70,6 +74,18 @@ static size_t fixed_head(unsigned status, size_t body)
     char length[48];
     int n = snprintf(length, sizeof length, "Content-Length: %zu\r\n", body);
     return strlen("HTTP/1.1 200 ") + strlen(phrase) + 2 + strlen("Date: ") + 29 + 2 + (size_t)n + 2;
+}
+
+/* Only whole images are worth keeping: parts differ from one request to the next. */
+static bool queue(struct http_req *req, const struct http_reply *reply, unsigned status)
+{
+    const struct http_kept fresh = {
+        .response = reply->response, .data = reply->borrowed, .n = reply->body_bytes};
+    if (reply->borrowed != NULL && status == 200)
+        return kept_queue(req->http, req->mhd, status, &fresh);
+    bool ok = MHD_queue_response(req->mhd, status, reply->response) == MHD_YES;
+    MHD_destroy_response(reply->response);
+    return ok;
 }
 
 enum otad_err http_reply_send(struct http_req *req, struct http_reply *reply, unsigned status)
@@ -90,8 +106,7 @@ enum otad_err http_reply_send(struct http_req *req, struct http_reply *reply, un
                            fixed_head(status, reply->body_bytes);
     req->status = status;
     req->queued = true;
-    req->queue_failed = MHD_queue_response(req->mhd, status, reply->response) != MHD_YES;
-    MHD_destroy_response(reply->response);
+    req->queue_failed = !queue(req, reply, status);
     free(reply);
     return OTAD_E_OK;
 }
