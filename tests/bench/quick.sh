@@ -247,12 +247,12 @@ make_files
 start_nginx
 start_otad
 fill_otad
-printf '%-52s | %-14s | %-14s | %-5s | %s\n' row nginx otad ratio 'CPU µs each: nginx | otad'
+printf '%-52s | %-14s | %-14s | %-5s | %s\n' row nginx otad ratio 'server CPU µs each: nginx | otad'
 for one in $rows; do
     case $one in
     version) row version '.version over kept connections' /s version 200 200 32 ;;
-    checkin) row checkin 'check-in with 304, recorded; new connection each' /s checkin 200 304 32 ;;
-    image) row image '1 MiB image, recorded; new connection each' MB/s image 200 200 8 ;;
+    checkin) row checkin 'check-in: 304, recorded (nginx: 200, 1-byte file)' /s checkin 200 304 32 ;;
+    image) row image '1 MiB image, recorded; CPU for each MB' MB/s image 200 200 8 ;;
     parked) parked_row ;;
     *) fail "no such row: $one" ;;
     esac
