@@ -16,10 +16,19 @@ void json_free(json_t **j)
     *j = NULL;
 }
 
+/* jansson has a code for it, but often just fails without a word. In the middle of a text it may
+ * even call it a bad token: that can't be told apart. */
+static bool is_nomem(const json_error_t *err)
+{
+    return err->text[0] == '\0' || json_error_code(err) == json_error_out_of_memory;
+}
+
 enum otad_err json_read_object(const char *text, size_t n, json_t **out, struct otad_errinfo *ei)
 {
     json_error_t err;
     json_t *j = json_loadb(text, n, JSON_REJECT_DUPLICATES, &err);
+    if (j == NULL && is_nomem(&err))
+        return otad_fail(ei, OTAD_E_NOMEM, "Out of memory reading the body");
     if (j == NULL)
         return otad_fail(ei, OTAD_E_BAD_REQUEST,
                          "The body is not valid JSON: line %d, column %d: %s", err.line, err.column,

@@ -15,7 +15,8 @@
 void json_free(json_t **j);
 
 /** Parses one JSON object. Deep or huge nesting is refused by jansson's own limits.
- *  @return OTAD_E_OK (the caller owns *out) or OTAD_E_BAD_REQUEST with line and column. */
+ *  @return OTAD_E_OK (the caller owns *out), OTAD_E_BAD_REQUEST with line and column, OTAD_E_NOMEM
+ */
 enum otad_err json_read_object(const char *text, size_t n, json_t **out,
                                struct otad_errinfo *ei) OTAD_MUSTCHECK;
 

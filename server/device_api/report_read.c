@@ -71,8 +71,9 @@ static enum otad_err read_json(const char *body, size_t n, struct report *r,
                                struct otad_errinfo *ei)
 {
     json_t *obj OTAD_AUTO(json_free) = NULL;
-    if (json_read_object(body, n, &obj, ei) != OTAD_E_OK)
-        return bad(ei, "bad_json");
+    enum otad_err err = json_read_object(body, n, &obj, ei);
+    if (err != OTAD_E_OK)
+        return err == OTAD_E_NOMEM ? err : bad(ei, "bad_json");
     char code[32], build[32], version[32];
     const struct fields f = {.result = json_string_value(json_object_get(obj, "result")),
                              .code = json_field(obj, "code", code),
