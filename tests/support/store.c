@@ -35,7 +35,7 @@ void store_memory(struct store *s)
 
 void store_file(struct store *s)
 {
-    *s = (struct store){.dir = "/tmp/otad-test-XXXXXX"};
+    *s = (struct store){.dir = "/tmp/otad-store-XXXXXX"};
     ck_assert_ptr_nonnull(mkdtemp(s->dir));
     (void)snprintf(s->path, sizeof s->path, "%s/otad.db", s->dir);
     open_at(s);

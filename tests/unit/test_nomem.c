@@ -17,10 +17,14 @@
 #include "http/conns.h"
 #include "support/store.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef __has_feature
+#define BUILT_WITH(what) __has_feature(what)
+#else
+#define BUILT_WITH(what) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
+    BUILT_WITH(address_sanitizer) || BUILT_WITH(thread_sanitizer)
 #define OWN_MALLOC 0
-#elif defined(__has_feature)
-#define OWN_MALLOC 0 /* clang: only its sanitizers and libFuzzer build the tests */
 #else
 #define OWN_MALLOC 1
 #endif
