@@ -154,14 +154,48 @@ void command_free(struct command *c)
     *c = (struct command){.status = 0};
 }
 
+/* ---- what a failing test leaves ----------------------------------------------------------- */
+
+/* The test program itself: Check forks for every test, and a fork that fails cleans up nothing.
+ * Its daemons die with it; its folders are found by the program's number in their names. */
+static pid_t program;
+
+static const char *temporary(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    return tmp != NULL ? tmp : "/tmp";
+}
+
+static void clear_up(void)
+{
+    char prefix[64], path[512];
+    DIR *dir = getpid() == program ? opendir(temporary()) : NULL;
+    int n = snprintf(prefix, sizeof prefix, "otad-test-%ld-", (long)program);
+    if (dir == NULL)
+        return;
+    for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
+        if (strncmp(e->d_name, prefix, (size_t)n) != 0)
+            continue;
+        (void)snprintf(path, sizeof path, "%.200s/%s", temporary(), e->d_name);
+        remove_folder(path);
+    }
+    (void)closedir(dir);
+}
+
+__attribute__((constructor)) static void remember_program(void)
+{
+    program = getpid();
+    (void)atexit(clear_up);
+}
+
 /* ---- the daemon --------------------------------------------------------------------------- */
 
 void daemon_folder(struct daemon *d)
 {
-    const char *tmp = getenv("TMPDIR");
     if (d->root[0] != '\0')
         return;
-    (void)snprintf(d->root, sizeof d->root, "%.90s/otad-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    (void)snprintf(d->root, sizeof d->root, "%.80s/otad-test-%ld-XXXXXX", temporary(),
+                   (long)program);
     ck_assert_msg(mkdtemp(d->root) != NULL, "mkdtemp: %s", strerror(errno));
     (void)snprintf(d->data, sizeof d->data, "%s/data", d->root);
     (void)snprintf(d->log, sizeof d->log, "%s/stderr", d->root);
