@@ -28,6 +28,19 @@ static enum otad_err keep_copy(struct db *db, const char *path, int64_t next, st
     return err;
 }
 
+/* A database without our version number must be a new one: not somebody else's. */
+static enum otad_err check_empty(struct db *db, const char *path, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, "SELECT count(*) FROM sqlite_schema");
+    int64_t n = db_step(&q) ? db_int(&q, 0) : 0;
+    enum otad_err err = db_end(&q, ei);
+    if (err != OTAD_E_OK || n == 0)
+        return err;
+    (void)otad_fail(ei, OTAD_E_CONFLICT, "%.180s is a database of another program", path);
+    return otad_hint(ei, "otad keeps everything in otad.db of its data folder. Pass another folder "
+                         "with --data-dir, or move that file away.");
+}
+
 static enum otad_err apply(struct db *db, const struct migration *m, struct otad_errinfo *ei)
 {
     char set_version[64];
@@ -66,6 +79,8 @@ enum otad_err migrate_with(struct db *db, const char *path, const struct migrati
                          "(%.120s.before-NNNN).",
                          path);
     }
+    if (have <= 0)
+        err = check_empty(db, path, ei);
     for (size_t i = 0; i < n && err == OTAD_E_OK; i++) {
         const struct migration *m = &list[i];
         if (m->number <= have)

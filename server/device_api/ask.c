@@ -83,6 +83,10 @@ enum otad_err ask(struct http_req *req, const char *path_word, bool record, stru
         return err;
     (void)snprintf(a->slug, sizeof a->slug, "%s", query.slug);
     judge(a);
+    if (a->decision.verdict == VERDICT_SERVE && identify_has(req, a->row.sha256)) {
+        a->decision = (struct decision){VERDICT_UP_TO_DATE, REASON_SAME_CONTENT};
+        a->in.updater = true; /* whoever sends a condition understands 304 */
+    }
     if (record)
         note(a);
     return OTAD_E_OK;

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -147,4 +148,14 @@ void identify(const struct http_req *req, const char *path_word, int64_t now_s, 
     const char *channel = http_req_query(req, "channel");
     if (channel != NULL && channel_name_is_valid(channel))
         memcpy(out->channel, channel, strlen(channel) + 1);
+}
+
+bool identify_has(const struct http_req *req, const char *sha256)
+{
+    const char *header = http_req_header(req, "If-None-Match");
+    char etag[2 * OTAD_SHA256_LEN + 3];
+    if (header == NULL)
+        return false;
+    (void)snprintf(etag, sizeof etag, "\"%s\"", sha256);
+    return strstr(header, etag) != NULL;
 }

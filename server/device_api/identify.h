@@ -25,4 +25,7 @@ struct checkin {
 void identify(const struct http_req *req, const char *path_word, int64_t now_s,
               struct checkin *out);
 
+/** Whether If-None-Match names these bytes (SHA-256 in lowercase hex), among others or weakly. */
+bool identify_has(const struct http_req *req, const char *sha256);
+
 #endif

@@ -7,15 +7,6 @@
 #include "fleet/static_url.h"
 #include "http/reply.h"
 
-/* Whether the client has these bytes already. */
-static bool has_it(const struct http_req *req, const struct checkin_row *row)
-{
-    const char *etag = http_req_header(req, "If-None-Match");
-    size_t n = strlen(row->sha256);
-    return etag != NULL && strlen(etag) == n + 2 && etag[0] == '"' && etag[n + 1] == '"' &&
-           memcmp(etag + 1, row->sha256, n) == 0;
-}
-
 /* A client that says what it will do with the bytes must not get others: in a filesystem mode a
  * device writes whatever comes. Most clients of these URLs say nothing. */
 static bool asks_for_another_kind(const struct ask *a)
@@ -55,7 +46,7 @@ static enum otad_err serve(struct http_req *req, int64_t build_id, int32_t numbe
     const char *reason = refusal(&a, withdrawn, &status);
     if (reason != NULL)
         return http_reply_refuse(req, status, reason);
-    if (has_it(req, &a.row))
+    if (identify_has(req, a.row.sha256))
         return http_reply_refuse(req, 304, reason_name(REASON_SAME_CONTENT));
     return serve_image(req, &a, ei);
 }

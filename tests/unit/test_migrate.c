@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * From nothing, from an older and from a newer schema. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "db/migrate.h"
@@ -67,6 +68,26 @@ START_TEST(newer_database_is_refused_with_words)
     HOLDS(store_ei.hint, ".before-NNNN");
     ck_assert_int_eq(store_int(s.db, "PRAGMA user_version"), 4711);
     store_close(&s);
+}
+END_TEST
+
+START_TEST(database_of_another_program_is_refused_untouched)
+{
+    struct db *db = NULL;
+    char path[] = "/tmp/otad-foreign-XXXXXX";
+    struct log log;
+    struct otad_errinfo ei = {.code = OTAD_E_OK};
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(close(fd), 0);
+    log_init(&log, LOG_LEVEL_ERR, false);
+    ck_assert_int_eq(db_open(path, DB_WRITE, &db, &ei), OTAD_E_OK);
+    ck_assert_int_eq(db_exec(db, "CREATE TABLE recipe (name TEXT)", &ei), OTAD_E_OK);
+    ck_assert_int_eq(migrate(db, path, &log, &ei), OTAD_E_CONFLICT);
+    ck_assert_ptr_nonnull(strstr(ei.msg, "another program"));
+    ck_assert_int_eq(store_int(db, "SELECT count(*) FROM sqlite_schema"), 1);
+    db_close(&db);
+    (void)unlink(path);
 }
 END_TEST
 
@@ -144,6 +165,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, fresh_database_gets_the_whole_schema);
     tcase_add_test(t, second_run_changes_nothing);
     tcase_add_test(t, newer_database_is_refused_with_words);
+    tcase_add_test(t, database_of_another_program_is_refused_untouched);
     tcase_add_test(t, older_database_is_copied_then_migrated);
     tcase_add_test(t, failed_migration_leaves_all_as_it_was);
     tcase_add_test(t, copy_of_an_earlier_try_is_kept);
