@@ -475,6 +475,23 @@ START_TEST(factory_image_is_kept_but_never_released)
 }
 END_TEST
 
+/* /proc has no free blocks: as full as a disk can be. */
+START_TEST(full_disk_is_told_before_anything_is_written)
+{
+    struct world w;
+    world(&w);
+    w.otad.data_dir = "/proc";
+    struct img img OTAD_AUTO(img_free) = app("ESP8266", 1, NULL);
+    struct ingest_job job = job_of(&w, "1.0");
+    run(&w, &img, &job);
+    ck_assert_int_eq(job.err, OTAD_E_NOSPACE);
+    HOLDS(job.ei.msg, "bytes are missing");
+    HOLDS(job.ei.hint, "Nothing was stored");
+    ck_assert_int_eq(traces(&w), 0);
+    world_close(&w);
+}
+END_TEST
+
 START_TEST(product_gone_meanwhile_leaves_nothing)
 {
     struct world w;
@@ -524,6 +541,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, channel_row, 0, (int)OTAD_COUNT(channel_rows));
     tcase_add_test(t, filesystem_goes_beside_the_application);
     tcase_add_test(t, factory_image_is_kept_but_never_released);
+    tcase_add_test(t, full_disk_is_told_before_anything_is_written);
     tcase_add_test(t, product_gone_meanwhile_leaves_nothing);
     tcase_add_test(t, orphan_with_the_same_bytes_is_no_image);
     suite_add_tcase(s, t);
