@@ -37,8 +37,9 @@ static bool is_device_path(const struct http_req *req)
 }
 
 /* MHD's first word of a request: its raw target, before any decoding. */
-static void *on_target(void *cls, const char *raw, struct MHD_Connection *mhd)
+static void *on_target(void *cls, const char *as_sent, struct MHD_Connection *mhd)
 {
+    const char *raw = target_origin_form(as_sent);
     size_t n = strlen(raw), path_n = (size_t)(strchrnul(raw, '?') - raw);
     struct http_req *req = calloc(1, sizeof *req + path_n + 2);
     struct http_asked *asked = malloc(sizeof *asked + 2 * n + 2);
@@ -218,8 +219,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     (void)cls;
     (void)mhd;
     (void)url;
-    if (req == NULL)
-        return MHD_NO; /* out of memory in on_target() */
+    if (req == NULL || req->conn == NULL)
+        return MHD_NO; /* out of memory in on_target() or on_connection() */
     switch (req->stage) {
     case STAGE_HEAD:
         return on_head(req, method, version);

@@ -4,6 +4,7 @@
 #include "http/target.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/hex.h"
 
@@ -80,6 +81,15 @@ bool target_parse_query(const char *text, char *buf, struct target *out)
 {
     out->n_query = 0;
     return parse_query(text, &buf, out);
+}
+
+const char *target_origin_form(const char *raw)
+{
+    static const char scheme[] = "http://";
+    if (strncasecmp(raw, scheme, sizeof scheme - 1) != 0)
+        return raw;
+    const char *path = strpbrk(raw + sizeof scheme - 1, "/?");
+    return path != NULL && *path == '/' ? path : "/";
 }
 
 bool target_parse(const char *raw, char *buf, struct target *out)

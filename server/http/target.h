@@ -20,6 +20,10 @@ struct target {
     size_t n_query;
 };
 
+/** The path and query of an absolute-form target ("http://host/path?query"), which a server must
+ *  take too (RFC 9112 §3.2.2); other targets are given back as they are. */
+const char *target_origin_form(const char *raw);
+
 /** Parses a raw origin-form target ("/path?query"), as the client sent it.
  *  %00, %2F, other encoded or raw control characters, bad escapes, "//", "." and ".." segments,
  *  and too many segments are refused; '+' in a path is a plus, in a query a blank.

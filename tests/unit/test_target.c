@@ -146,6 +146,26 @@ START_TEST(form_body_reads_as_the_query_does)
 }
 END_TEST
 
+static const struct {
+    const char *what, *raw, *want;
+} forms[] = {
+    {"origin form",         "/fw/lamp?x=http://y/",       "/fw/lamp?x=http://y/"},
+    {"absolute form",       "http://host:8070/fw/lamp?x", "/fw/lamp?x"          },
+    {"scheme in capitals",  "HTTP://host/fw",             "/fw"                 },
+    {"no path",             "http://host",                "/"                   },
+    {"no path but a query", "http://host?x=/y",           "/"                   },
+    {"another scheme",      "ftp://host/fw",              "ftp://host/fw"       },
+    {"the asterisk",        "*",                          "*"                   },
+    {"nothing",             "",                           ""                    },
+};
+
+START_TEST(target_of_any_form_becomes_origin_form)
+{
+    ck_assert_msg(strcmp(target_origin_form(forms[_i].raw), forms[_i].want) == 0, "%s: %s",
+                  forms[_i].what, target_origin_form(forms[_i].raw));
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("target");
@@ -153,6 +173,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, path_row, 0, (int)OTAD_COUNT(path_rows));
     tcase_add_loop_test(t, query_row, 0, (int)OTAD_COUNT(query_rows));
     tcase_add_loop_test(t, form_body_reads_as_the_query_does, 0, (int)OTAD_COUNT(query_rows));
+    tcase_add_loop_test(t, target_of_any_form_becomes_origin_form, 0, (int)OTAD_COUNT(forms));
     suite_add_tcase(s, t);
     return s;
 }
