@@ -21,11 +21,13 @@ static const char journald_priority[] = {'3', '4', '6', '7'}; /* sd-daemon(3) */
  * by whatever a service starts, redirected or not (systemd.exec(5)). */
 static bool is_journal(void)
 {
-    unsigned long long device, inode;
     struct stat st;
+    char mine[48];
     const char *stream = getenv("JOURNAL_STREAM");
-    return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-           fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+    if (stream == NULL || fstat(STDERR_FILENO, &st) != 0)
+        return false;
+    (void)snprintf(mine, sizeof mine, "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    return strcmp(stream, mine) == 0;
 }
 
 void log_init(struct log *log, enum log_level level, bool json)
