@@ -144,7 +144,7 @@ $(BENCH_BIN): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libs
 tests: all $(UNIT_TESTS) $(API_TESTS) $(CRASH_TESTS) $(FUZZ_REPLAY) $(TOOLS_MAIN) $(PRELOADS)
 
 check-run: tests layers ## run all tests without installing anything
-	$(Q)BUILD=$(BUILD) tools/run-tests.sh $(UNIT_TESTS) $(FUZZ_REPLAY) $(API_TESTS) $(CRASH_TESTS) $(wildcard tests/api/*.sh tests/api/*.py)
+	$(Q)BUILD=$(BUILD) $(if $(SAN),CK_TIMEOUT_MULTIPLIER=10) tools/run-tests.sh $(UNIT_TESTS) $(FUZZ_REPLAY) $(API_TESTS) $(CRASH_TESTS) $(wildcard tests/api/*.sh tests/api/*.py)
 
 asan: ## all tests under AddressSanitizer and UBSan
 	$(Q)+$(MAKE) --no-print-directory BUILD=build/asan SAN=address,undefined check-run

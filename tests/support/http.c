@@ -157,7 +157,7 @@ static struct reply perform(CURL *curl, const struct daemon *d, const char *path
     (void)curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
     (void)curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
     (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)DAEMON_PATIENCE_S * 2);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)DAEMON_PATIENCE_S * 8);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, collect);
     (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
     (void)curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, collect_head);
