@@ -40,17 +40,15 @@ static enum otad_err create(struct change *c, struct db *db, struct otad_errinfo
         err = json_get_str(c->body, "product", OTAD_SLUG_MAX, false, &slug, ei);
     if (err != OTAD_E_OK)
         return err;
-    if (name[0] == '\0')
-        return otad_fail(ei, OTAD_E_INVALID, "'name' must not be empty");
     if (!key_role_parse(role, &k.role))
         return otad_fail(ei, OTAD_E_INVALID, "'role' must be viewer, publisher or admin");
-    if (slug != NULL)
+    err = key_set_name(&k, name, ei);
+    if (err == OTAD_E_OK && slug != NULL)
         err = product_find(db, slug, &p, ei);
     if (err != OTAD_E_OK)
         return err;
     k.product = slug != NULL ? p.id : 0;
     (void)snprintf(k.product_slug, sizeof k.product_slug, "%s", slug != NULL ? slug : "");
-    (void)snprintf(k.name, sizeof k.name, "%s", name);
     err = key_create(db, &k, text, ei);
     if (err != OTAD_E_OK)
         return err;

@@ -104,19 +104,13 @@ static enum otad_err make_key(struct db *db, const struct key_args *args, char t
     if (!key_role_parse(args->role, &k.role))
         return otad_fail(ei, OTAD_E_INVALID,
                          "--role must be viewer, publisher or admin, not '%.40s'", args->role);
-    if (strlen(args->name) > OTAD_NAME_MAX)
-        return otad_fail(ei, OTAD_E_INVALID, "--name is longer than %d bytes", OTAD_NAME_MAX);
-    for (const char *at = args->name; *at != '\0'; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            return otad_fail(ei, OTAD_E_INVALID, "--name holds a control character");
-    if (args->product != NULL) {
-        enum otad_err err = product_find(db, args->product, &p, ei);
-        if (err != OTAD_E_OK)
-            return err;
-        k.product = p.id;
-    }
-    (void)snprintf(k.name, sizeof k.name, "%s", args->name);
-    enum otad_err err = key_create(db, &k, text, ei);
+    enum otad_err err = key_set_name(&k, args->name, ei);
+    if (err == OTAD_E_OK && args->product != NULL)
+        err = product_find(db, args->product, &p, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    k.product = args->product != NULL ? p.id : 0;
+    err = key_create(db, &k, text, ei);
     return err == OTAD_E_OK ? write_audit(db, "key.create", k.name, args->product, ei) : err;
 }
 

@@ -28,6 +28,10 @@ const char *key_role_name(enum key_role role);
 /** @return false, *out unchanged, for another word than viewer, publisher, admin. */
 bool key_role_parse(const char *text, enum key_role *out);
 
+/** Sets a key's name: 1 to OTAD_NAME_MAX bytes, without control characters, and without '/',
+ * because it stands in the path that revokes it. @return OTAD_E_OK, OTAD_E_INVALID with words */
+enum otad_err key_set_name(struct key *k, const char *name, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
 /** Makes a key (k's name, role, product, created_at_s count).
  *  @param text  receives the key, the only time it is ever shown
  *  @return OTAD_E_CONFLICT when the name is taken */

@@ -29,6 +29,28 @@ static struct key create(struct store *s, const char *name, enum key_role role, 
     return k;
 }
 
+static const struct {
+    const char *what, *name;
+    enum otad_err want;
+} names[] = {
+    {"a word",               "ci",              OTAD_E_OK     },
+    {"blanks and UTF-8",     "Büro, Laptop 2", OTAD_E_OK     },
+    {"empty",                "",                OTAD_E_INVALID},
+    {"a slash",              "a/b",             OTAD_E_INVALID},
+    {"a line break",         "a\nb",            OTAD_E_INVALID},
+    {"the delete character", "a\x7f",           OTAD_E_INVALID},
+};
+
+START_TEST(name_is_taken_or_refused_unchanged)
+{
+    struct key k = {.name = "poison"};
+    struct otad_errinfo ei = {.code = OTAD_E_OK};
+    bool ok = names[_i].want == OTAD_E_OK;
+    ck_assert_msg(key_set_name(&k, names[_i].name, &ei) == names[_i].want, "%s", names[_i].what);
+    ck_assert_str_eq(k.name, ok ? names[_i].name : "poison");
+}
+END_TEST
+
 START_TEST(created_key_is_the_one_that_is_checked)
 {
     struct store s;
@@ -204,6 +226,7 @@ static Suite *make_suite(void)
     Suite *s = suite_create("key");
     TCase *t = tcase_create("keys");
     tcase_add_test(t, roles_have_words);
+    tcase_add_loop_test(t, name_is_taken_or_refused_unchanged, 0, (int)OTAD_COUNT(names));
     tcase_add_test(t, created_key_is_the_one_that_is_checked);
     tcase_add_test(t, only_the_hash_is_stored);
     tcase_add_test(t, every_other_secret_is_unauthorized);
