@@ -11,7 +11,7 @@ runs=${BENCH_RUNS:-7}
 seconds=${BENCH_SECONDS:-1}
 parked=${BENCH_PARKED:-2000}
 rows=${BENCH_ROWS:-version checkin image parked}
-devices=2000 # as in load.c
+devices=1000 # as in load.c
 load=$build/tests/bench/load
 
 dir=$(mktemp -d)
