@@ -215,7 +215,7 @@ static Suite *suite(void)
     Suite *s = suite_create("full_disk");
     TCase *t = tcase_create("tmpfs");
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 120);
+    tcase_set_timeout(t, 300);
     tcase_add_test(t, upload_that_would_fill_the_disk_is_507_and_leaves_nothing);
     tcase_add_test(t, disk_without_a_free_byte_is_survived);
     suite_add_tcase(s, t);

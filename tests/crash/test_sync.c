@@ -301,7 +301,7 @@ static Suite *suite(void)
     Suite *s = suite_create("sync");
     TCase *t = tcase_create("gate");
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 120);
+    tcase_set_timeout(t, 300);
     tcase_add_test(t, change_with_gate_open_is_answered_at_once);
     tcase_add_test(t, change_with_gate_closed_is_not_answered);
     tcase_add_test(t, upload_is_answered_behind_its_last_sync);

@@ -102,7 +102,8 @@ void crash_check_database(struct crash *c);
 /** SHA-256 as hex. */
 void crash_sha256(const void *data, size_t n, char out[65]);
 
-/** A default amount, scaled by the environment variable CRASH_ROUNDS (percent). */
+/** A default amount, scaled by the environment variable CRASH_ROUNDS (percent; 25 under
+ *  sanitizers). */
 unsigned crash_rounds(unsigned normal);
 
 /** Runs `work` in `n` child processes side by side; fails the test when one fails. The child's
