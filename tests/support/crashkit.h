@@ -107,7 +107,7 @@ void crash_sha256(const void *data, size_t n, char out[65]);
 unsigned crash_rounds(unsigned normal);
 
 /** Runs `work` in `n` child processes side by side; fails the test when one fails. The child's
- *  number and a pipe for its counters are passed. */
+ *  number and its counters, in shared memory, are passed. */
 struct crash_tally {
     unsigned kills, builds, reports, products, keys, aborted_transfers;
 };
