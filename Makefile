@@ -125,7 +125,7 @@ $(EXAMPLES): $(BUILD)/%: $(BUILD)/obj/client/examples/%.o $(BUILD)/libclient.a
 $(TOOLS_MAIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/support/%_main.o $(BUILD)/libsupport.a $(BUILD)/libotad.a
 	$(call link,$(CHECK_LIBS) $(LIB_LIBS))
 
-$(PRELOADS): $(BUILD)/tests/%.so: tests/support/%_preload.c
+$(PRELOADS): $(BUILD)/tests/%.so: tests/support/%_preload.c $(wildcard tests/support/*.h)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(OTAD_CPPFLAGS) $(filter-out -fPIE,$(OTAD_CFLAGS)) $(CFLAGS) -fPIC -shared $< -lsqlite3 -o $@

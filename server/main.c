@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/cli.h"
 #include "cli/inspect.h"
@@ -39,6 +40,7 @@ static int usage(FILE *to, int status)
 
 int main(int argc, char **argv)
 {
+    (void)umask(077); /* the database holds hashes of keys: it is its owner's alone */
     if (argc < 2)
         return usage(stderr, EXIT_USAGE);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)

@@ -79,7 +79,8 @@ enum otad_err datadir_write_addresses(const char *dir, const char *text, struct 
     address_path(dir, path, "");
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     ssize_t n = (ssize_t)strlen(text);
-    bool ok = fd >= 0 && write(fd, text, (size_t)n) == n;
+    /* Scripts of other users may need the address; nothing else in the folder is theirs. */
+    bool ok = fd >= 0 && fchmod(fd, 0644) == 0 && write(fd, text, (size_t)n) == n;
     if (fd >= 0)
         ok = close(fd) == 0 && ok;
     if (ok && rename(temporary, path) == 0)

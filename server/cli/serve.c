@@ -24,7 +24,7 @@
 #include "http/http.h"
 #include "routes.h"
 
-#define FACTS_MAX 100000 /* unflushed facts, about 1 KiB each */
+#define FACTS_MAX 20000 /* unflushed facts, up to 1 KiB each; transfers may take twice as many */
 
 /* The daemon and what only its start and end care about. */
 struct daemon {

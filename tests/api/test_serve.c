@@ -744,6 +744,33 @@ START_TEST(journald_alone_gets_priorities)
 }
 END_TEST
 
+START_TEST(files_of_the_data_folder_are_their_owners)
+{
+    static const struct {
+        const char *name;
+        mode_t mode;
+    } files[] = {
+        {"otad.db",     0600},
+        {"otad.db-wal", 0600},
+        {"secret",      0600},
+        {"lock",        0600},
+        {"otad.addr",   0644}
+    };
+    struct daemon mine = {0};
+    (void)umask(022);
+    daemon_start(&mine, NULL);
+    for (size_t i = 0; i < OTAD_COUNT(files); i++) {
+        char path[256];
+        struct stat st;
+        (void)snprintf(path, sizeof path, "%s/%s", mine.data, files[i].name);
+        ck_assert_msg(stat(path, &st) == 0, "%s is missing", files[i].name);
+        ck_assert_msg((st.st_mode & 0777) == files[i].mode, "%s is %o", files[i].name,
+                      (unsigned)st.st_mode & 0777);
+    }
+    daemon_free(&mine);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("serve");
@@ -775,6 +802,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, sockets_of_systemd_are_used);
     tcase_add_test(tc, json_log_is_one_object_a_line);
     tcase_add_loop_test(tc, journald_alone_gets_priorities, 0, 2);
+    tcase_add_test(tc, files_of_the_data_folder_are_their_owners);
     suite_add_tcase(suite, tc);
     return suite;
 }
