@@ -301,7 +301,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
             conns_remove(http->conns, conn);
         return;
     }
-    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *fd =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     const union MHD_ConnectionInfo *addr =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     *context = conns_add(http->conns, fd->connect_fd, addr->client_addr, http_now_ms());
@@ -370,9 +371,10 @@ static struct MHD_Daemon *start_daemon(struct http *http, int fd, unsigned threa
 {
     const struct http_settings *s = &http->settings;
     const struct MHD_OptionItem pool[] = {
-        /* MHD takes a pool of one for an error. */
+  /* MHD takes a pool of one for an error. */
         {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
-        {MHD_OPTION_END, 0, NULL}};
+        {MHD_OPTION_END,                                             0,                 NULL}
+    };
     /* Turbo: reads a new connection at once, and watches it by epoll only if nothing came yet; four
      * system calls less for a check-in. A shutdown() that close() makes superfluous goes too. */
     const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO |
