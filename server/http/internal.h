@@ -49,7 +49,7 @@ struct http_req {
     bool http10, device_path, target_ok, close_after;
     bool queued, queue_failed;
     struct http_asked *asked; /* NULL once answered */
-    struct http_who *who; /* NULL on open and device routes */
+    struct http_who *who;     /* NULL on open and device routes */
     char *body;
     size_t body_n;
     uint64_t seen; /* body bytes that have arrived */
@@ -60,7 +60,7 @@ struct http_req {
     void (*free_state)(void *state);
     void (*on_end)(void *arg, const struct http_end *end);
     void *on_end_arg;
-    int64_t answer_ms; /* monotonic time the answer began */
+    int64_t answer_ms;    /* monotonic time the answer began */
     uint64_t answer_base; /* bytes the peer had acknowledged by then, plus the answer's head */
     char address[46];
     char *local;
