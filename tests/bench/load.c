@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEVICES 1000       /* MACs taken in turn */
+#define DEVICES 1000 /* MACs taken in turn */
 #define THREADS_MAX 8
 #define PARKED_RCVBUF 5840 /* the window of an ESP8266: four segments of 1460 */
 #define PARKED_PER_ADDRESS 100
