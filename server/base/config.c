@@ -15,7 +15,7 @@ static const struct option_row rows[] = {
     {"server", "data_dir", OPTION_TEXT, AT(data_dir), "/var/lib/otad", 0, 0, "", "data-dir", NULL, false,
      "folder that holds the database, the images in it, and the lock"},
     {"server", "listen", OPTION_LIST, AT(listen), "0.0.0.0:8070", 0, 0, "", "listen", NULL, false,
-     "ADDR:PORT to listen on, [ADDR]:PORT for IPv6; port 0 takes a free one"},
+     "ADDR:PORT to listen on, [ADDR]:PORT for IPv6; port 0 takes a free one; several with commas between"},
     {"server", "public_url", OPTION_TEXT, AT(public_url), "", 0, 0, "", NULL, NULL, true,
      "how devices reach this server, e.g. http://fw.example.net:8070; empty: the listener's address"},
     {"server", "threads", OPTION_INT, AT(threads), "0", 0, 64, "", NULL, NULL, false,
