@@ -23,9 +23,11 @@ struct key_args {
 
 static void usage(FILE *to)
 {
-    fputs("Usage: otad key create --data-dir DIR --name NAME --role ROLE [--product SLUG]\n"
-          "       otad key list   --data-dir DIR\n"
-          "       otad key revoke --data-dir DIR --name NAME\n\n"
+    fputs("Usage: otad key create [WHERE] --name NAME --role ROLE [--product SLUG]\n"
+          "       otad key list   [WHERE]\n"
+          "       otad key revoke [WHERE] --name NAME\n\n"
+          "WHERE is what `otad serve` got: --data-dir DIR, or --config FILE; without it\n"
+          "/var/lib/otad. A key made in another folder opens nothing.\n\n"
           "Roles: viewer reads; publisher also uploads builds and moves channels; admin does\n"
           "everything. With --product the key is for that product only.\n"
           "create prints the key alone on stdout. It is shown once: only its hash is stored.\n"
