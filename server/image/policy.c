@@ -74,6 +74,27 @@ static enum otad_err refuse_merged(const struct image_info *info, const char *is
                      info->image_offset, info->image_bytes);
 }
 
+/** What the file should have been. */
+static const char *wanted(const struct image_info *info, enum image_want want)
+{
+    if (want == IMAGE_WANT_FS)
+        return "a filesystem image";
+    if (want == IMAGE_WANT_FACTORY)
+        return "a merged (factory) image";
+    return info->kind == IMAGE_ESP8266_RTOS ? "one for the Arduino core" : "an application";
+}
+
+static const char *advice_for(enum image_kind kind, enum image_want want)
+{
+    if (want == IMAGE_WANT_FS)
+        return "The filesystem image is what mklittlefs or mkspiffs made (PlatformIO: "
+               ".pio/build/<env>/littlefs.bin or spiffs.bin, after `pio run -t buildfs`).";
+    if (want == IMAGE_WANT_FACTORY)
+        return "The factory image is <sketch>.ino.merged.bin (Arduino IDE, ESP32) or what "
+               "`esptool merge-bin` made.";
+    return advice[kind] != NULL ? advice[kind] : WHICH_FILE;
+}
+
 static enum otad_err refuse_kind(const struct image_info *info, enum image_want want,
                                  struct otad_errinfo *ei)
 {
@@ -88,9 +109,9 @@ static enum otad_err refuse_kind(const struct image_info *info, enum image_want 
         return otad_hint(ei, "Upload it with -F kind=%s, or without a kind.",
                          image_want_name(build));
     }
-    (void)otad_fail(ei, OTAD_E_INVALID, "This is %s, not an application.%s%s", is,
+    (void)otad_fail(ei, OTAD_E_INVALID, "This is %s, not %s.%s%s", is, wanted(info, want),
                     info->detail[0] != '\0' ? " Detail: " : "", info->detail);
-    return otad_hint(ei, "%s", advice[info->kind] != NULL ? advice[info->kind] : WHICH_FILE);
+    return otad_hint(ei, "%s", advice_for(info->kind, want));
 }
 
 static enum otad_err refuse_defect(const struct image_info *info, const struct image_defect *d,
