@@ -111,7 +111,7 @@ static enum otad_err choose_version(struct intake *w, struct otad_errinfo *ei)
         (void)snprintf(w->version, sizeof w->version, "%s", version);
         return OTAD_E_OK;
     }
-    char found[128];
+    char found[192];
     image_version_hint(&w->info, found, sizeof found);
     (void)otad_fail(ei, OTAD_E_INVALID, "The build needs a version: none was passed, and %s",
                     version != NULL ? "the one in the image has characters a header can't hold"
