@@ -29,7 +29,8 @@ static void print_flash(FILE *to, const struct image_info *info)
 {
     if (!info->header_found)
         return;
-    (void)fprintf(to, "  %-14s %s", "flash", image_flash_mode_name(info->flash_mode));
+    const char *mode = image_flash_mode_name(info->flash_mode);
+    (void)fprintf(to, "  %-14s %s", "flash", mode[0] != '\0' ? mode : "unknown mode");
     if (info->flash_size_bytes > 0)
         (void)fprintf(to, ", %" PRIu64 " KB", info->flash_size_bytes / 1024);
     if (info->flash_freq_mhz > 0)
