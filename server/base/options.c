@@ -74,6 +74,15 @@ static enum otad_err set_choice(const struct option_row *row, const char *text, 
                      row->key, text, list);
 }
 
+/* What a file can't hold: there a ';' at the start or behind a blank begins a comment. */
+static bool has_comment(const char *text)
+{
+    for (const char *p = strchr(text, ';'); p != NULL; p = strchr(p + 1, ';'))
+        if (p == text || isspace((unsigned char)p[-1]))
+            return true;
+    return false;
+}
+
 static enum otad_err set_text(const struct option_row *row, const char *text,
                               char out[OPTION_TEXT_MAX], struct otad_errinfo *ei)
 {
@@ -81,6 +90,11 @@ static enum otad_err set_text(const struct option_row *row, const char *text,
     if (n >= OPTION_TEXT_MAX)
         return otad_fail(ei, OTAD_E_INVALID, "'%s.%s' is %zu bytes long, at most %d are allowed",
                          row->section, row->key, n, OPTION_TEXT_MAX - 1);
+    if (has_comment(text))
+        return otad_fail(ei, OTAD_E_INVALID,
+                         "'%s.%s' is '%.60s': from the ';' on it would be a "
+                         "comment in the file",
+                         row->section, row->key, text);
     memcpy(out, text, n + 1);
     return OTAD_E_OK;
 }
