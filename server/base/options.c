@@ -279,11 +279,47 @@ static int on_pair(void *user, const char *section, const char *name, const char
     return 0;
 }
 
+/* inih cuts lines at 199 bytes and takes the rest for the next one. Shorter here, because a dump
+ * writes blanks that the file may have left out. */
+#define FILE_LINE_MAX 180
+
+struct source {
+    FILE *file;
+    int line;
+    bool refused;
+};
+
+static char *read_line(char *to, int room, void *stream)
+{
+    struct source *s = stream;
+    if (fgets(to, room, s->file) == NULL)
+        return NULL;
+    s->line++;
+    size_t n = strlen(to);
+    s->refused = n > FILE_LINE_MAX || (to[n - (n > 0)] != '\n' && !feof(s->file));
+    return s->refused ? NULL : to;
+}
+
+static int parse_file(const char *path, struct file_state *s, struct source *source)
+{
+    source->file = fopen(path, "re");
+    if (source->file == NULL)
+        return -1;
+    int line = ini_parse_stream(read_line, source, on_pair, s);
+    (void)fclose(source->file);
+    return line;
+}
+
 enum otad_err options_file(const struct option_table *t, const char *path, void *values,
                            struct otad_errinfo *ei)
 {
     struct file_state s = {.table = t, .values = values};
-    int line = ini_parse(path, on_pair, &s);
+    struct source source = {.line = 0};
+    int line = parse_file(path, &s, &source);
+    if (line == 0 && source.refused)
+        return otad_fail(ei, OTAD_E_INVALID,
+                         "%.100s, line %d: longer than %d bytes, or with a NUL byte in it", path,
+                         source.line, FILE_LINE_MAX);
     if (line == 0)
         return OTAD_E_OK;
     if (line < 0) {
