@@ -265,6 +265,28 @@ static bool is_again(struct file_state *s, const struct option_row *row)
     return true;
 }
 
+/* inih cuts lines at 199 bytes and takes the rest for the next one. */
+#define FILE_LINE_MAX 198
+#define DUMP_LINE_MAX 195
+
+/* What was read must fit into a line when it is dumped, where lists have ", " between values. */
+static enum otad_err fits_a_line(const struct option_row *row, const void *values,
+                                 struct otad_errinfo *ei)
+{
+    size_t n = strlen(row->key) + strlen(" = ");
+    if (row->type == OPTION_TEXT)
+        n += strlen(slot_const(row, values));
+    const struct option_list *list = row->type == OPTION_LIST ? slot_const(row, values) : NULL;
+    for (size_t i = 0; list != NULL && i < list->n; i++)
+        n += strlen(list->items[i]) + strlen(", ");
+    if (n <= DUMP_LINE_MAX)
+        return OTAD_E_OK;
+    return otad_fail(ei, OTAD_E_INVALID,
+                     "'%s.%s' is too long for a line of the file, which has %d "
+                     "bytes",
+                     row->section, row->key, DUMP_LINE_MAX);
+}
+
 static int on_pair(void *user, const char *section, const char *name, const char *value)
 {
     struct file_state *s = user;
@@ -272,16 +294,13 @@ static int on_pair(void *user, const char *section, const char *name, const char
         return 0;
     const struct option_row *row = find_row(s->table, section, name);
     if (row != NULL)
-        return !is_again(s, row) && set_value(row, value, s->values, &s->first) == OTAD_E_OK;
+        return !is_again(s, row) && set_value(row, value, s->values, &s->first) == OTAD_E_OK &&
+               fits_a_line(row, s->values, &s->first) == OTAD_E_OK;
     char full[128];
     (void)snprintf(full, sizeof full, "%.60s%s%.60s", section, *section ? "." : "", name);
     (void)unknown_key(s->table, "", full, &s->first);
     return 0;
 }
-
-/* inih cuts lines at 199 bytes and takes the rest for the next one. Shorter here, because a dump
- * writes blanks that the file may have left out. */
-#define FILE_LINE_MAX 180
 
 struct source {
     FILE *file;
