@@ -10,6 +10,10 @@ data=$work/data log=$work/otad.log
 . "$(dirname "$0")/local.sh"
 
 mkdir -p "$work"
+# Before anything of the running one is touched.
+if [ -e "$data/lock" ] && ! flock -n "$data/lock" true; then
+    die "make run is at work here already (pid $(cat "$data/lock")): its address is $(cat "$data/otad.addr" 2>/dev/null)"
+fi
 : > "$log"
 trap stop_otad EXIT
 trap 'exit 0' INT TERM

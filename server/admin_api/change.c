@@ -45,6 +45,10 @@ static void done(struct write_job *job, enum otad_err err, const struct otad_err
 static enum otad_err answer(struct http_req *req, void *work, struct otad_errinfo *ei)
 {
     struct change *c = work;
+    if (c->err == OTAD_E_OK)
+        log_info(c->otad->log, "change", "action=%s product='%s' object='%s' who='%s' address=%s",
+                 c->audit.action, c->audit.product, c->audit.object, c->audit.who,
+                 c->audit.address);
     if (c->err != OTAD_E_OK) {
         *ei = c->ei;
         return c->err;
@@ -115,6 +119,7 @@ enum otad_err change_submit(struct http_req *req, const char *action, change_app
     c->status = 200;
     c->now_s = clock_wall_s(&o->clock);
     const char *force = http_req_query(req, "force");
+    c->role = http_req_who(req)->role;
     c->force = force != NULL && strcmp(force, "true") == 0;
     char public_url[OPTION_TEXT_MAX];
     otad_config_text(o, o->config.public_url, public_url);

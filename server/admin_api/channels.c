@@ -77,6 +77,9 @@ static enum otad_err point(struct change *c, struct db *db, struct otad_errinfo 
     err = build_find(db, c->product.id, id, &b, ei);
     if (err == OTAD_E_OK && b.withdrawn_at_s != 0)
         err = otad_fail(ei, OTAD_E_CONFLICT, "Build %s was withdrawn", b.version);
+    if (err == OTAD_E_OK && b.forced && c->role < HTTP_ACCESS_ADMIN)
+        err = otad_fail(ei, OTAD_E_FORBIDDEN,
+                        "Build %s was forced in: only an admin's key may release it", b.version);
     if (err == OTAD_E_OK)
         err = channel_release(db, c->product.id, c->name, &b, c->now_s, ei);
     return err == OTAD_E_OK ? reply_channel(c, db, ei) : err;

@@ -37,7 +37,9 @@ int cmd_config(int argc, char **argv)
     const char *file;
     argc--; /* behind the name of the subcommand */
     argv++;
-    bool help = argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0);
+    bool help = false;
+    for (int i = 0; i < argc; i++)
+        help |= strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
     if (help || argc == 0) {
         usage(help ? stdout : stderr);
         return help ? EXIT_SUCCESS : EXIT_USAGE;

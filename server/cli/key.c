@@ -59,18 +59,27 @@ static enum otad_err become_owner(const char *dir, struct otad_errinfo *ei)
     return otad_fail(ei, OTAD_E_IO, "Can't become the owner of %.160s: %s", dir, strerror(errno));
 }
 
-static enum otad_err open_database(const struct config *config, struct db **db,
+/* A mistyped folder must not pass for one without keys. @param may_make  create makes a new one */
+static enum otad_err open_database(const struct config *config, bool may_make, struct db **db,
                                    struct otad_errinfo *ei)
 {
     char path[OPTION_TEXT_MAX + 16];
     struct log log;
     log_init(&log, LOG_LEVEL_WARN, false);
+    (void)snprintf(path, sizeof path, "%s/otad.db", config->data_dir);
+    bool exists = access(path, F_OK) == 0;
+    if (!exists && !may_make) {
+        (void)otad_fail(ei, OTAD_E_NOENT, "There is no otad.db in the data folder %.160s",
+                        config->data_dir);
+        return otad_hint(ei, "Pass the folder the daemon uses with --data-dir DIR.");
+    }
     if (mkdir(config->data_dir, 0700) != 0 && errno != EEXIST) {
         (void)otad_fail(ei, OTAD_E_IO, "Can't make the data folder %.160s: %s", config->data_dir,
                         strerror(errno));
         return otad_hint(ei, "Pass the folder the daemon uses with --data-dir DIR.");
     }
-    (void)snprintf(path, sizeof path, "%s/otad.db", config->data_dir);
+    if (!exists)
+        fprintf(stderr, "otad: making a new data folder in %s\n", config->data_dir);
     enum otad_err err = become_owner(config->data_dir, ei);
     if (err == OTAD_E_OK)
         err = db_open(path, DB_WRITE, db, ei);
@@ -199,7 +208,7 @@ int cmd_key(int argc, char **argv)
     }
     enum otad_err err = cli_config(argc - 1, argv + 1, take_flag, &args, &config, &file, &ei);
     if (err == OTAD_E_OK)
-        err = open_database(&config, &db, &ei);
+        err = open_database(&config, verbs[v].run == create, &db, &ei);
     if (err == OTAD_E_OK)
         err = verbs[v].run(db, &args, &ei);
     if (err != OTAD_E_OK)

@@ -16,6 +16,7 @@
 #include "base/json.h"
 #include "base/version.h"
 #include "fleet/intake.h"
+#include "image/fit.h"
 #include "image/image_json.h"
 
 #define GROUP_CHUNKS 4                 /* 1 MiB a transaction: reports in between don't wait long */
@@ -129,6 +130,19 @@ static void add_identity(struct intake *w, bool known, const uint8_t *digest, si
     hex_encode(digest, n, w->identities + used);
 }
 
+/* An application that fits none of the default layouts may still fit a layout of one's own. */
+static void warn_no_slot(struct intake *w)
+{
+    struct fit_slot slots[FIT_SLOTS_MAX];
+    unsigned n = fit_default_slots(&w->info, slots);
+    bool fits = n == 0 || w->kind != BUILD_APP;
+    for (unsigned i = 0; i < n; i++)
+        fits |= slots[i].fits;
+    if (!fits)
+        ingest_warn(w->job, "%lld bytes fit none of the default flash layouts of the %s",
+                    (long long)fit_used_bytes(&w->info), image_chip_name(w->info.chip));
+}
+
 static enum otad_err look(struct intake *w, struct otad_errinfo *ei)
 {
     struct image_digests known;
@@ -144,6 +158,7 @@ static enum otad_err look(struct intake *w, struct otad_errinfo *ei)
         return err;
     for (unsigned i = 0; i < w->info.warning_count; i++)
         ingest_warn(w->job, "%s", w->info.warnings[i].text);
+    warn_no_slot(w);
     w->n_warnings = w->job->n_warnings;
     add_identity(w, w->info.md5_unpacked_found, w->info.md5_unpacked, OTAD_MD5_LEN);
     add_identity(w, w->info.md5_image_found, w->info.md5_image, OTAD_MD5_LEN);
@@ -301,8 +316,12 @@ void ingest_run(struct otad *otad, struct ingest_job *job)
         w->job = job;
         w->data = map;
         job->err = take_in(w, &job->ei);
-        if (job->err == OTAD_E_OK)
+        if (job->err == OTAD_E_OK) {
+            log_info(otad->log, "build.upload",
+                     "product=%s version='%s' new=%d channel='%s' who='%s'", job->slug,
+                     job->build.version, !job->existed, job->channel_name, job->audit.who);
             check_fleet(otad, job);
+        }
         free(w->facts);
     }
     if (map != MAP_FAILED)

@@ -37,18 +37,36 @@ enum otad_err ingest_hint_curl(const struct intake *w, const char *version, stru
     char file[HINT_NAME_MAX + 16];
     (void)snprintf(file, sizeof file, quote ? "'file=@\"%s\"'" : "file=@%s", name);
     const char *around = version[strspn(version, plain)] != '\0' ? "'" : "";
+    /* What steers the release is repeated: without it the line would do something else. */
+    const char *channel = w->job->channel, *kind = w->job->kind;
     return otad_hint(ei,
-                     "curl -H \"Authorization: Bearer $KEY\" -F %s -F %sversion=%s%s "
+                     "curl -H \"Authorization: Bearer $KEY\" -F %s -F %sversion=%s%s%s%s%s%s "
                      "%.80s/api/v1/products/%s/builds",
-                     file, around, version, around, w->job->base_url, w->job->slug);
+                     file, around, version, around, channel != NULL ? " -F channel=" : "",
+                     channel != NULL ? channel : "", kind != NULL ? " -F kind=" : "",
+                     kind != NULL ? kind : "", w->job->base_url, w->job->slug);
+}
+
+/* The first version behind this one that no build has yet. */
+static void free_version(const struct intake *w, struct db *db, char *next, size_t room)
+{
+    char from[OTAD_VERSION_MAX + 16];
+    struct build b;
+    (void)snprintf(next, room, "%s", w->version);
+    for (int tries = 0; tries < 1000; tries++) {
+        (void)snprintf(from, sizeof from, "%s", next);
+        version_next(from, next, room);
+        if (build_find_version(db, w->job->product, w->kind, next, &b, NULL) != OTAD_E_OK)
+            return;
+    }
 }
 
 /* The same version with other bytes: says what to type instead. */
-static enum otad_err version_taken(const struct intake *w, const struct build *existing,
-                                   struct otad_errinfo *ei)
+static enum otad_err version_taken(const struct intake *w, struct db *db,
+                                   const struct build *existing, struct otad_errinfo *ei)
 {
     char next[OTAD_VERSION_MAX + 16];
-    version_next(w->version, next, sizeof next);
+    free_version(w, db, next, sizeof next);
     (void)otad_fail(ei, OTAD_E_CONFLICT,
                     "Version %s exists already, with other bytes: build %" PRIu64 "%s%.60s",
                     w->version, (uint64_t)existing->id, existing->filename[0] ? ", from " : "",
@@ -67,7 +85,7 @@ enum otad_err ingest_find_existing(const struct intake *w, struct db *db, bool *
     if (err != OTAD_E_OK)
         return err;
     if (memcmp(b.sha256, w->job->sha256, sizeof b.sha256) != 0)
-        return version_taken(w, &b, ei);
+        return version_taken(w, db, &b, ei);
     w->job->build = b;
     *found = true;
     return OTAD_E_OK;
@@ -76,7 +94,7 @@ enum otad_err ingest_find_existing(const struct intake *w, struct db *db, bool *
 static enum otad_err check_chip(struct intake *w, const struct product *p, struct otad_errinfo *ei)
 {
     const char *chip = image_chip_name(w->info.chip);
-    if (w->kind != BUILD_APP || chip[0] == '\0' || p->chip[0] == '\0' || strcmp(chip, p->chip) == 0)
+    if (w->kind == BUILD_FS || chip[0] == '\0' || p->chip[0] == '\0' || strcmp(chip, p->chip) == 0)
         return OTAD_E_OK;
     if (w->job->force) {
         ingest_warn(w->job, "Forced: the product is for %s, this build is for %s", p->chip, chip);
@@ -163,7 +181,8 @@ static enum otad_err insert_build(struct intake *w, struct db *db, const struct 
                       .kind = w->kind,
                       .forced = w->job->forced,
                       .created_at_s = now_s,
-                      .size_bytes = w->job->size_bytes};
+                      .size_bytes = w->job->size_bytes,
+                      .flash_bytes = (int64_t)w->info.flash_size_bytes};
     memcpy(b.md5, w->job->md5, sizeof b.md5);
     memcpy(b.sha256, w->job->sha256, sizeof b.sha256);
     (void)snprintf(b.version, sizeof b.version, "%s", w->version);
@@ -175,10 +194,35 @@ static enum otad_err insert_build(struct intake *w, struct db *db, const struct 
         err = build_insert(db, &b, ei);
     if (err == OTAD_E_OK)
         err = product_note_build(db, p->id, b.number,
-                                 w->kind == BUILD_APP && !w->job->forced ? b.chip : "", ei);
+                                 w->kind != BUILD_FS && !w->job->forced ? b.chip : "", ei);
     if (err == OTAD_E_OK)
         w->job->build = b;
     return err;
+}
+
+static enum otad_err note_name(void *arg, const char *name)
+{
+    (void)name;
+    *(bool *)arg = true;
+    return OTAD_E_OK;
+}
+
+/* A repeated upload releases nothing: after an undo it must not bring the build back by itself. */
+static enum otad_err warn_existing(struct intake *w, struct db *db, struct otad_errinfo *ei)
+{
+    bool on_a_channel = false;
+    const struct build *b = &w->job->build;
+    enum otad_err err = channel_of_build(db, b->seq, note_name, &on_a_channel, ei);
+    if (err != OTAD_E_OK || (on_a_channel && w->job->channel == NULL))
+        return err;
+    if (b->withdrawn_at_s != 0)
+        ingest_warn(w->job, "These bytes are a build that was withdrawn: no device gets it");
+    else
+        ingest_warn(w->job,
+                    "These bytes were uploaded before, and a repeated upload releases nothing. To "
+                    "release: PATCH …/channels/NAME {\"build\":\"%" PRIu64 "\"}",
+                    (uint64_t)b->id);
+    return OTAD_E_OK;
 }
 
 enum otad_err ingest_link(struct intake *w, struct db *db, int64_t now_s, struct otad_errinfo *ei)
@@ -188,7 +232,9 @@ enum otad_err ingest_link(struct intake *w, struct db *db, int64_t now_s, struct
     enum otad_err err = product_find_id(db, w->job->product, &p, ei);
     if (err == OTAD_E_OK)
         err = ingest_find_existing(w, db, &w->job->existed, ei);
-    if (err != OTAD_E_OK || w->job->existed)
+    if (err == OTAD_E_OK && w->job->existed)
+        return warn_existing(w, db, ei);
+    if (err != OTAD_E_OK)
         return err;
     err = check_chip(w, &p, ei);
     if (err == OTAD_E_OK)

@@ -57,6 +57,10 @@ static enum otad_err judge_type(struct http_req *req, struct otad_errinfo *ei)
         (void)otad_fail(ei, OTAD_E_MEDIA_TYPE, "An image is needed here, not JSON");
         return otad_hint(ei, "curl -F file=@Sketch.ino.bin …");
     case HTTP_BODY_REPORT:
+        if (!type_is(type, "multipart/form-data"))
+            return OTAD_E_OK;
+        return otad_fail(ei, OTAD_E_MEDIA_TYPE,
+                         "JSON or urlencoded fields are needed here: curl -d");
     case HTTP_BODY_NONE:
         break;
     }

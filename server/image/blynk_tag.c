@@ -2,6 +2,7 @@
  * Owns the Blynk tags. A reader must be strict: the mark also stands in code that looks for it. */
 #include "image/blynk_tag.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "image/note.h"
@@ -40,6 +41,16 @@ static bool next_pair(const uint8_t **p, size_t *n, struct pair *out)
     return true;
 }
 
+/* The library writes no secrets into this tag, but people do, and facts are shown to viewers. */
+static bool is_secret_key(const char *key)
+{
+    static const char *const words[] = {"pass", "auth", "token", "secret", "ssid", "psk"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (strcasestr(key, words[i]) != NULL)
+            return true;
+    return false;
+}
+
 static bool keep_pair(struct image_blynk *tag, const struct pair *pair)
 {
     struct image_blynk_pair *slot = &tag->pairs[tag->count];
@@ -47,7 +58,10 @@ static bool keep_pair(struct image_blynk *tag, const struct pair *pair)
         pair->value_n >= sizeof slot->value)
         return false;
     note_printable(slot->key, pair->key, pair->key_n);
-    note_printable(slot->value, pair->value, pair->value_n);
+    if (is_secret_key(slot->key))
+        (void)snprintf(slot->value, sizeof slot->value, "not shown");
+    else
+        note_printable(slot->value, pair->value, pair->value_n);
     tag->count++;
     return true;
 }

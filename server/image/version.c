@@ -17,7 +17,8 @@ const char *image_version(const struct image_info *info, const char **source)
 {
     const char *from = "Blynk tag mcu";
     const char *version = image_blynk_value(info, "mcu");
-    if (version == NULL || version[0] == '\0') {
+    /* An MCU behind a network co-processor says "ncp" there: no version (protocols of Blynk). */
+    if (version == NULL || version[0] == '\0' || strcmp(version, "ncp") == 0) {
         from = "Blynk tag fw";
         version = image_blynk_value(info, "fw");
     }

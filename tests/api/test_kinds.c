@@ -324,6 +324,140 @@ START_TEST(preflight_is_in_the_uploads_answer_and_names_twenty)
 }
 END_TEST
 
+START_TEST(secret_in_the_information_tag_is_not_shown)
+{
+    static const char tag[] = "blnkinf\0mcu\0"
+                              "1.0.0\0pass\0hunter2-secret\0auth\0tok-9\0\0";
+    const struct img_spec spec = {
+        .chip = "ESP8266", .seed = 1, .extra = tag, .extra_n = sizeof tag};
+    struct img image = {0};
+    app(&spec, &image);
+    const struct part parts[] = {
+        {.name = "file",      .filename = "Lamp.ino.bin", .data = image.data, .n = image.n},
+        {.name = NULL},
+    };
+    struct reply r = upload(&d, admin, "lamp", parts);
+    ck_assert_msg(r.status == 201, "%s", r.body);
+    ck_assert_str_eq(reply_text(&r, "version"), "1.0.0");
+    ck_assert_ptr_null(strstr(r.body, "hunter2"));
+    ck_assert_ptr_null(strstr(r.body, "tok-9"));
+    reply_free(&r);
+    img_free(&image);
+}
+END_TEST
+
+/* A file that had to be forced in is an admin's to release. */
+START_TEST(release_of_a_forced_build_needs_an_admin)
+{
+    char publisher[DAEMON_KEY], body[64];
+    struct img file = {0};
+    make_html(&file);
+    daemon_key(&d, "ci", "publisher", NULL, publisher);
+    const struct part parts[] = {
+        {.name = "file",     .filename = "x.bin", .data = file.data, .n = file.n},
+        FIELD("version", "1.0.0"),
+        FIELD("kind", "app"),
+        {.name = NULL},
+    };
+    struct reply r = upload(&d, admin, "lamp?force=true", parts);
+    ck_assert_msg(r.status == 201, "%s", r.body);
+    (void)snprintf(body, sizeof body, "{\"build\":\"%s\"}", reply_text(&r, "id"));
+    reply_free(&r);
+    r = send_json(&d, publisher, "PATCH", "/api/v1/products/lamp/channels/stable", body);
+    ck_assert_int_eq(r.status, 403);
+    reply_free(&r);
+    r = send_json(&d, admin, "PATCH", "/api/v1/products/lamp/channels/stable", body);
+    ck_assert_int_eq(r.status, 200);
+    reply_free(&r);
+    img_free(&file);
+}
+END_TEST
+
+START_TEST(factory_image_of_another_chip_is_409)
+{
+    struct img file = {0};
+    publish(&d, admin, "lamp", "1.0.0", NULL, 1, NULL); /* an ESP8266 */
+    make_merged(&file);
+    const struct part parts[] = {
+        {.name = "file",     .filename = "merged.bin", .data = file.data, .n = file.n},
+        FIELD("version", "2.0.0"),
+        FIELD("kind", "factory"),
+        {.name = NULL},
+    };
+    struct reply r = upload(&d, admin, "lamp", parts);
+    ck_assert_msg(r.status == 409, "%s", r.body);
+    reply_free(&r);
+    img_free(&file);
+}
+END_TEST
+
+START_TEST(hint_of_a_taken_version_keeps_what_steers_the_release)
+{
+    publish(&d, admin, "lamp", "1.0.1", "beta", 1, NULL);
+    publish(&d, admin, "lamp", "1.0.2", "beta", 2, NULL);
+    struct img image = image_of("ESP8266", 3, 0);
+    const struct part parts[] = {
+        {.name = "file",      .filename = "Lamp.ino.bin", .data = image.data, .n = image.n},
+        FIELD("version", "1.0.1"),
+        FIELD("channel", "beta"),
+        FIELD("kind", "app"),
+        {.name = NULL},
+    };
+    struct reply r = upload(&d, admin, "lamp", parts);
+    const char *hint = reply_text(&r, "error.hint");
+    ck_assert_int_eq(r.status, 409);
+    ck_assert_msg(strstr(hint, "-F version=1.0.3 -F channel=beta -F kind=app ") != NULL, "%s",
+                  hint);
+    reply_free(&r);
+    img_free(&image);
+}
+END_TEST
+
+START_TEST(repeated_upload_says_that_it_releases_nothing)
+{
+    char id[32], where[128];
+    publish(&d, admin, "lamp", "1.0.0", NULL, 1, NULL);
+    publish(&d, admin, "lamp", "2.0.0", NULL, 2, id);
+    struct reply r =
+        send_json(&d, admin, "POST", "/api/v1/products/lamp/channels/stable/undo", NULL);
+    ck_assert_int_eq(r.status, 200);
+    reply_free(&r);
+    struct img image = image_of("ESP8266", 2, 0);
+    const struct part parts[] = {
+        {.name = "file",      .filename = "Lamp.ino.bin", .data = image.data, .n = image.n},
+        FIELD("version", "2.0.0"),
+        {.name = NULL},
+    };
+    r = upload(&d, admin, "lamp", parts);
+    ck_assert_int_eq(r.status, 200);
+    ck_assert_msg(strstr(reply_text(&r, "warnings.0"), "releases nothing") != NULL, "%s", r.body);
+    reply_free(&r);
+    (void)snprintf(where, sizeof where, "/api/v1/products/lamp/builds/%s/withdraw", id);
+    r = send_json(&d, admin, "POST", where, NULL);
+    reply_free(&r);
+    r = upload(&d, admin, "lamp", parts);
+    ck_assert_msg(strstr(reply_text(&r, "warnings.0"), "withdrawn") != NULL, "%s", r.body);
+    reply_free(&r);
+    img_free(&image);
+}
+END_TEST
+
+START_TEST(preflight_of_the_upload_looks_at_the_flash_size_too)
+{
+    check_in(1, "ESP8266", "1000000", "1048576"); /* the image's header says 4 MB */
+    struct img image = image_of("ESP8266", 7, 0);
+    const struct part parts[] = {
+        {.name = "file",      .filename = "Lamp.ino.bin", .data = image.data, .n = image.n},
+        FIELD("version", "2.0.0"),
+        {.name = NULL},
+    };
+    struct reply r = upload(&d, admin, "lamp", parts);
+    ck_assert_int_eq(reply_number(&r, "preflight.would_refuse"), 1);
+    reply_free(&r);
+    img_free(&image);
+}
+END_TEST
+
 START_TEST(secret_in_an_image_is_a_warning_that_does_not_show_it)
 {
     static const char tag[] = "blnkopt\0ssid\0MyHomeWifi\0pass\0hunter2-secret\0\0";
@@ -356,6 +490,12 @@ static Suite *make_suite(void)
     tcase_add_test(tc, upload_of_a_factory_image_is_never_on_a_channel);
     tcase_add_test(tc, preflight_counts_devices_that_would_refuse);
     tcase_add_test(tc, preflight_is_in_the_uploads_answer_and_names_twenty);
+    tcase_add_test(tc, secret_in_the_information_tag_is_not_shown);
+    tcase_add_test(tc, release_of_a_forced_build_needs_an_admin);
+    tcase_add_test(tc, factory_image_of_another_chip_is_409);
+    tcase_add_test(tc, hint_of_a_taken_version_keeps_what_steers_the_release);
+    tcase_add_test(tc, repeated_upload_says_that_it_releases_nothing);
+    tcase_add_test(tc, preflight_of_the_upload_looks_at_the_flash_size_too);
     tcase_add_test(tc, secret_in_an_image_is_a_warning_that_does_not_show_it);
     suite_add_tcase(suite, tc);
     return suite;
