@@ -14,9 +14,9 @@ static const char *const formats[] = {"text", "json", NULL};
 static const struct option_row rows[] = {
     {"server", "data_dir", OPTION_TEXT, AT(data_dir), "/var/lib/otad", 0, 0, "", "data-dir", NULL, false,
      "folder that holds the database, the images in it, and the lock"},
-    {"server", "listen", OPTION_LIST, AT(listen), "0.0.0.0:8070", 0, 0, "", "listen", NULL, false,
+    {"server", "listen", OPTION_LIST, AT(listen), "0.0.0.0:8070", 0, 0, "ADDR:PORT", "listen", NULL, false,
      "ADDR:PORT to listen on, [ADDR]:PORT for IPv6; port 0 takes a free one; several with commas between"},
-    {"server", "public_url", OPTION_TEXT, AT(public_url), "", 0, 0, "", NULL, NULL, true,
+    {"server", "public_url", OPTION_TEXT, AT(public_url), "", 0, 0, "URL", NULL, NULL, true,
      "how devices reach this server, e.g. http://fw.example.net:8070; empty: the listener's address"},
     {"server", "threads", OPTION_INT, AT(threads), "0", 0, 64, "", NULL, NULL, false,
      "HTTP threads; 0 means one for each core"},

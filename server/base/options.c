@@ -10,6 +10,8 @@
 
 #include <ini.h>
 
+#include "base/address.h"
+
 static void *slot(const struct option_row *row, void *values)
 {
     return (char *)values + row->offset;
@@ -83,6 +85,14 @@ static bool has_comment(const char *text)
     return false;
 }
 
+/* Whether a text has the form its row asks for. */
+static bool has_form(const struct option_row *row, const char *text)
+{
+    if (strcmp(row->unit, "ADDR:PORT") == 0)
+        return address_is_listen(text);
+    return strcmp(row->unit, "URL") != 0 || address_is_base_url(text);
+}
+
 static enum otad_err set_text(const struct option_row *row, const char *text,
                               char out[OPTION_TEXT_MAX], struct otad_errinfo *ei)
 {
@@ -95,6 +105,11 @@ static enum otad_err set_text(const struct option_row *row, const char *text,
                          "'%s.%s' is '%.60s': from the ';' on it would be a "
                          "comment in the file",
                          row->section, row->key, text);
+    if (!has_form(row, text))
+        return otad_fail(ei, OTAD_E_INVALID, "'%s.%s' is '%.60s', expected %s", row->section,
+                         row->key, text,
+                         row->unit[0] == 'A' ? "ADDR:PORT, e.g. 0.0.0.0:8070 or [::]:8070"
+                                             : "http://HOST or https://HOST, or nothing");
     memcpy(out, text, n + 1);
     return OTAD_E_OK;
 }

@@ -13,29 +13,13 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "base/address.h"
+
 #define BACKLOG 1024
 /* Unsent bytes the kernel may hold for a connection. Measured by the design: 27 KiB of kernel
  * memory for a parked download, against 1.4 MB without it; a small SO_SNDBUF instead made
  * images 30 times slower. */
 #define NOTSENT_LOWAT 16384
-
-/* Splits "ADDR:PORT" or "[ADDR]:PORT". */
-static bool split(const char *text, char host[OPTION_TEXT_MAX], char port[8])
-{
-    const char *colon = strrchr(text, ':');
-    if (colon == NULL || strlen(colon + 1) == 0 || strlen(colon + 1) > 5 ||
-        strspn(colon + 1, "0123456789") != strlen(colon + 1) || strtol(colon + 1, NULL, 10) > 65535)
-        return false;
-    size_t n = (size_t)(colon - text);
-    bool bracket = text[0] == '[';
-    if (bracket && (n < 3 || text[n - 1] != ']'))
-        return false;
-    if (!bracket && memchr(text, ':', n) != NULL)
-        return false; /* an IPv6 address needs its brackets */
-    (void)snprintf(host, OPTION_TEXT_MAX, "%.*s", (int)(bracket ? n - 2 : n), text + bracket);
-    (void)snprintf(port, 8, "%s", colon + 1);
-    return true;
-}
 
 static void set_options(int fd, int family)
 {
@@ -49,8 +33,8 @@ static void set_options(int fd, int family)
 
 static enum otad_err open_one(const char *text, int *out, struct otad_errinfo *ei)
 {
-    char host[OPTION_TEXT_MAX], port[8];
-    if (!split(text, host, port)) {
+    char host[ADDRESS_HOST_MAX], port[ADDRESS_PORT_MAX];
+    if (!address_split(text, host, port)) {
         (void)otad_fail(ei, OTAD_E_INVALID, "'%.100s' is no address to listen on", text);
         return otad_hint(ei, "Expected ADDR:PORT, e.g. 0.0.0.0:8070, or [::]:8070 for IPv6.");
     }

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ * Units of base/address.h. */
+#include <string.h>
+
+#include "base/address.h"
+#include "otad/err.h"
+#include "support/unit.h"
+
+static const struct {
+    const char *what, *text;
+    bool want;
+    const char *host, *port;
+} listens[] = {
+    {"IPv4",                  "127.0.0.1:8070",   true,  "127.0.0.1", "8070"  },
+    {"every address",         ":8070",            true,  "",          "8070"  },
+    {"a name",                "pi.local:80",      true,  "pi.local",  "80"    },
+    {"port 0",                "127.0.0.1:0",      true,  "127.0.0.1", "0"     },
+    {"the last port",         "127.0.0.1:65535",  true,  "127.0.0.1", "65535" },
+    {"IPv6",                  "[::1]:8070",       true,  "::1",       "8070"  },
+    {"only a port",           "8070",             false, "poison",    "poison"},
+    {"only an address",       "127.0.0.1",        false, "poison",    "poison"},
+    {"a port too high",       "127.0.0.1:65536",  false, "poison",    "poison"},
+    {"six digits",            "127.0.0.1:080700", false, "poison",    "poison"},
+    {"no digits",             "127.0.0.1:http",   false, "poison",    "poison"},
+    {"junk behind the port",  "127.0.0.1:80x",    false, "poison",    "poison"},
+    {"no port",               "127.0.0.1:",       false, "poison",    "poison"},
+    {"IPv6 without brackets", "::1:8070",         false, "poison",    "poison"},
+    {"half a bracket",        "[::1:8070",        false, "poison",    "poison"},
+    {"empty brackets",        "[]:8070",          false, "poison",    "poison"},
+    {"nothing",               "",                 false, "poison",    "poison"},
+};
+
+START_TEST(listen_address_is_split_or_refused)
+{
+    char host[ADDRESS_HOST_MAX] = "poison", port[ADDRESS_PORT_MAX] = "poison";
+    ck_assert_msg(address_split(listens[_i].text, host, port) == listens[_i].want, "%s",
+                  listens[_i].what);
+    ck_assert_str_eq(host, listens[_i].host);
+    ck_assert_str_eq(port, listens[_i].port);
+    ck_assert(address_is_listen(listens[_i].text) == listens[_i].want);
+}
+END_TEST
+
+static const struct {
+    const char *text;
+    bool want;
+} urls[] = {
+    {"",                             true },
+    {"http://192.168.1.10:8070",     true },
+    {"https://fw.example.net/otad/", true },
+    {"http://[::1]:80",              true },
+    {"ftp://x",                      false},
+    {"http://",                      false},
+    {"http:///x",                    false},
+    {"fw.example.net",               false},
+    {"http://a b",                   false},
+    {"http://a\"b",                  false},
+    {"http://a?x=1",                 false},
+    {"http://a#b",                   false},
+    {"http://a\n",                   false},
+    {"http://\xc3\xa4",              false},
+};
+
+START_TEST(base_url_is_taken_or_refused)
+{
+    ck_assert_msg(address_is_base_url(urls[_i].text) == urls[_i].want, "%s", urls[_i].text);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("address");
+    TCase *tc = tcase_create("address");
+    tcase_add_loop_test(tc, listen_address_is_split_or_refused, 0, (int)OTAD_COUNT(listens));
+    tcase_add_loop_test(tc, base_url_is_taken_or_refused, 0, (int)OTAD_COUNT(urls));
+    suite_add_tcase(suite, tc);
+    return suite;
+}
+
+OTAD_TEST_MAIN(make_suite)
