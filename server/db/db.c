@@ -8,12 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
 
-#define CACHE_SLOTS 256 /* more than there are statements; a full cache only costs preparing */
-#define BUSY_TIMEOUT_MS 10000
+#define CACHE_SLOTS 256  /* more than there are statements; a full cache only costs preparing */
+#define BUSY_TRIES 10000 /* of a millisecond: how long a lock is waited for */
 
 struct cached {
     const char *sql;
@@ -49,10 +50,20 @@ static enum otad_err db_err(int rc, sqlite3 *handle, struct otad_errinfo *ei)
     }
 }
 
+/* SQLite's own handler soon sleeps 100 ms between two tries. Beside a daemon whose writer starts
+ * its next transaction at once, `otad key` then missed every gap for many seconds. */
+static int wait_for_lock(void *arg, int tries)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    (void)arg;
+    (void)nanosleep(&moment, NULL);
+    return tries < BUSY_TRIES;
+}
+
 static enum otad_err set_up(struct db *db, enum db_mode mode, struct otad_errinfo *ei)
 {
     (void)sqlite3_extended_result_codes(db->handle, 1);
-    (void)sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+    (void)sqlite3_busy_handler(db->handle, wait_for_lock, NULL);
     /* page_size counts only before the first table; 8 KiB halves the overflow pages of chunks. */
     if (mode == DB_WRITE)
         return db_exec(db,
