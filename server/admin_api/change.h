@@ -27,7 +27,7 @@ struct change {
     struct product product;         /* loaded when the route names one */
     char name[OTAD_NAME_MAX + 1];   /* the route's {name}, {build}, {mac} or {key} */
     bool force;                     /* ?force=true */
-    enum http_access role; /* of the key */
+    enum http_access role;          /* of the key */
     char base_url[OPTION_TEXT_MAX]; /* of absolute URLs in the answer */
     int64_t now_s;
     json_t *result; /* owned; NULL = 204 */
