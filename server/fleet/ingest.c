@@ -157,7 +157,8 @@ static enum otad_err look(struct intake *w, struct otad_errinfo *ei)
     if (err != OTAD_E_OK)
         return err;
     for (unsigned i = 0; i < w->info.warning_count; i++)
-        ingest_warn(w->job, "%s", w->info.warnings[i].text);
+        ingest_warn(w->job, "At byte %llu: %s", (unsigned long long)w->info.warnings[i].offset,
+                    w->info.warnings[i].text);
     warn_no_slot(w);
     w->n_warnings = w->job->n_warnings;
     add_identity(w, w->info.md5_unpacked_found, w->info.md5_unpacked, OTAD_MD5_LEN);
