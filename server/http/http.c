@@ -3,6 +3,7 @@
 #include "http/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -10,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -345,7 +348,7 @@ static void log_mhd(void *cls, const char *fmt, va_list args)
     log_debug(http->settings.log, "http", "message='%s'", text);
 }
 
-static void name_listener(struct http_listener *listener, int fd)
+static void note_address(struct http *http, int fd)
 {
     struct sockaddr_storage addr = {.ss_family = AF_UNSPEC};
     socklen_t len = sizeof addr;
@@ -353,28 +356,23 @@ static void name_listener(struct http_listener *listener, int fd)
     (void)getsockname(fd, (struct sockaddr *)&addr, &len);
     (void)getnameinfo((struct sockaddr *)&addr, len, host, sizeof host, port, sizeof port,
                       NI_NUMERICHOST | NI_NUMERICSERV);
-    (void)snprintf(listener->address, sizeof listener->address,
+    (void)snprintf(http->addresses[http->n_addresses++], sizeof http->addresses[0],
                    strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 }
 
-static unsigned threads_each(const struct http *http, size_t n)
+static size_t threads_each(const struct http *http, size_t n)
 {
-    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): asked only when http was made */
     int64_t all = http->settings.threads;
     if (all == 0)
         all = sysconf(_SC_NPROCESSORS_ONLN);
-    int64_t each = all / (int64_t)n;
-    return each < 1 ? 1 : (unsigned)each;
+    if (all > HTTP_LOOPS_MAX)
+        all = HTTP_LOOPS_MAX;
+    return (size_t)all / n < 1 ? 1 : (size_t)all / n;
 }
 
-static struct MHD_Daemon *start_daemon(struct http *http, int fd, unsigned threads)
+static struct MHD_Daemon *start_daemon(struct http *http, int fd)
 {
     const struct http_settings *s = &http->settings;
-    const struct MHD_OptionItem pool[] = {
-  /* MHD takes a pool of one for an error. */
-        {threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)threads, NULL},
-        {MHD_OPTION_END,                                             0,                 NULL}
-    };
     /* Turbo: reads a new connection at once, and watches it by epoll only if nothing came yet; four
      * system calls less for a check-in. A shutdown() that close() makes superfluous goes too. */
     const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO |
@@ -386,9 +384,36 @@ static struct MHD_Daemon *start_daemon(struct http *http, int fd, unsigned threa
         http, MHD_OPTION_NOTIFY_CONNECTION, on_connection, http, MHD_OPTION_CONNECTION_TIMEOUT,
         (unsigned)s->idle_timeout_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)s->connection_memory_bytes,
-        /* The connection table has the last word; MHD would split this among its threads. */
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(s->connections_max * 2 + 64), MHD_OPTION_ARRAY,
-        pool, MHD_OPTION_END);
+        /* The connection table has the last word. */
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)(s->connections_max * 2 + 64), MHD_OPTION_END);
+}
+
+/* A loop of its own for each thread, instead of MHD's pool, because only so its epoll is within
+ * reach: see stop_listening(). Each has a descriptor of its own, because its end closes it. */
+static bool start_loop(struct http *http, int listen_fd)
+{
+    struct http_loop *loop = &http->loops[http->n_loops];
+    loop->fd = fcntl(listen_fd, F_DUPFD_CLOEXEC, 3);
+    if (loop->fd < 0)
+        return false;
+    loop->daemon = start_daemon(http, loop->fd);
+    if (loop->daemon == NULL) {
+        (void)close(loop->fd);
+        return false;
+    }
+    http->n_loops++;
+    return true;
+}
+
+static enum otad_err start_listener(struct http *http, int fd, size_t threads,
+                                    struct otad_errinfo *ei)
+{
+    note_address(http, fd);
+    for (size_t i = 0; i < threads; i++)
+        if (!start_loop(http, fd))
+            return otad_fail(ei, OTAD_E_IO, "Can't start the HTTP server on %s",
+                             http->addresses[http->n_addresses - 1]);
+    return OTAD_E_OK;
 }
 
 static struct conn_limits conn_limits(const struct http *http)
@@ -407,6 +432,7 @@ static struct http *make_http(const struct http_settings *settings)
     if (http == NULL)
         return NULL;
     http->settings = *settings;
+    http->silent = -1;
     atomic_init(&http->image_max_bytes, settings->limits.image_max_bytes);
     (void)pthread_mutex_init(&http->waits_lock, NULL);
     (void)pthread_mutex_init(&http->kept_lock, NULL);
@@ -427,18 +453,9 @@ enum otad_err http_start(const struct http_settings *settings, const int *fds, s
     if (http == NULL)
         err = otad_fail(ei, OTAD_E_NOMEM, "Out of memory starting the HTTP server");
     for (size_t i = 0; i < n; i++) {
-        struct http_listener *listener = http != NULL ? &http->listeners[i] : NULL;
-        if (err == OTAD_E_OK) {
-            name_listener(listener, fds[i]);
-            listener->daemon = start_daemon(http, fds[i], threads_each(http, n));
-            if (listener->daemon == NULL)
-                err = otad_fail(ei, OTAD_E_IO, "Can't start the HTTP server on %s",
-                                listener->address);
-        }
         if (err == OTAD_E_OK)
-            http->n_listeners++;
-        else
-            (void)close(fds[i]);
+            err = start_listener(http, fds[i], threads_each(http, n), ei);
+        (void)close(fds[i]); /* the loops have theirs */
     }
     if (err != OTAD_E_OK) {
         http_free(&http);
@@ -450,7 +467,7 @@ enum otad_err http_start(const struct http_settings *settings, const int *fds, s
 
 const char *http_address(const struct http *http, size_t i)
 {
-    return i < http->n_listeners ? http->listeners[i].address : NULL;
+    return i < http->n_addresses ? http->addresses[i] : NULL;
 }
 
 void http_set_limits(struct http *http, const struct http_limits *limits)
@@ -461,13 +478,31 @@ void http_set_limits(struct http *http, const struct http_limits *limits)
     conns_set_limits(http->conns, &conn);
 }
 
+/* Closes the listen sockets, else new clients would hang in their backlog. Not with
+ * MHD_quiesce_daemon(): that of 0.9.75 races with MHD's own threads over who takes the socket out
+ * of epoll, and the loser aborts the process. So it goes without MHD's knowing: out of epoll (one
+ * that systemd holds too would stay there), and a socket nobody can connect to in its place. */
+static void stop_listening(struct http *http)
+{
+    int pair[2];
+    if (http->silent >= 0 ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) != 0)
+        return; /* no descriptor left: it listens until MHD's stop */
+    http->silent = pair[1];
+    for (size_t i = 0; i < http->n_loops; i++) {
+        const struct http_loop *loop = &http->loops[i];
+        const union MHD_DaemonInfo *epoll =
+            MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+        if (epoll != NULL) /* it may be out for a moment, at the limit of connections */
+            (void)epoll_ctl(epoll->epoll_fd, EPOLL_CTL_DEL, loop->fd, NULL);
+        (void)dup3(pair[0], loop->fd, O_CLOEXEC);
+    }
+    (void)close(pair[0]);
+}
+
 void http_quiesce(struct http *http, int64_t grace_s)
 {
-    for (size_t i = 0; i < http->n_listeners; i++) {
-        MHD_socket fd = MHD_quiesce_daemon(http->listeners[i].daemon);
-        if (fd != MHD_INVALID_SOCKET)
-            (void)close(fd); /* else new clients would hang in its backlog */
-    }
+    stop_listening(http);
     const struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
     int64_t deadline = http_now_ms() + grace_s * 1000;
     while (conns_close_idle(http->conns) > 0 && http_now_ms() < deadline)
@@ -479,9 +514,13 @@ void http_stop(struct http *http)
     const struct timespec moment = {.tv_nsec = 2 * TICK_MS * 1000000L};
     if (waits_expire(http, INT64_MAX) > 0)
         (void)nanosleep(&moment, NULL); /* their 503 leaves before MHD cuts the connections */
-    for (size_t i = 0; i < http->n_listeners; i++)
-        MHD_stop_daemon(http->listeners[i].daemon);
-    http->n_listeners = 0;
+    for (size_t i = 0; i < http->n_loops; i++)
+        MHD_stop_daemon(http->loops[i].daemon); /* closes its fd */
+    http->n_loops = 0;
+    http->n_addresses = 0;
+    if (http->silent >= 0)
+        (void)close(http->silent);
+    http->silent = -1;
     atomic_store(&http->sweeper_stop, true);
     if (http->sweeper_runs)
         (void)pthread_join(http->sweeper, NULL);

@@ -18,6 +18,8 @@
 #include "http/request.h"
 #include "http/wait.h"
 
+#define HTTP_LOOPS_MAX 64 /* as server.threads, and more than there can be listeners */
+
 enum http_stage {
     STAGE_HEAD,  /* the first callback judges everything but the body */
     STAGE_BODY,  /* the body flows to the buffer or the sink */
@@ -68,9 +70,10 @@ struct http_req {
     char path[]; /* as it came, without the query; two NULs follow */
 };
 
-struct http_listener {
+/* One event loop: a thread of MHD's with a listen socket. */
+struct http_loop {
     struct MHD_Daemon *daemon;
-    char address[64];
+    int fd; /* MHD's to close */
 };
 
 /* An answer whose body belongs to others, kept to be sent again. */
@@ -84,8 +87,11 @@ struct http_kept {
 struct http {
     struct http_settings settings;
     struct conns *conns;
-    struct http_listener listeners[OPTION_LIST_MAX];
-    size_t n_listeners;
+    char addresses[OPTION_LIST_MAX][64];
+    size_t n_addresses;
+    struct http_loop loops[HTTP_LOOPS_MAX];
+    size_t n_loops;
+    int silent; /* the other end of what took the listen sockets' place; -1 while listening */
     _Atomic int64_t image_max_bytes;
     pthread_mutex_t kept_lock;
     struct http_kept kept[8]; /* images that are being updated to now, for the kinds of clients */
