@@ -100,9 +100,11 @@ static pid_t spawn(const char *const *args, const char *const *env, int out, int
 {
     pid_t parent = getpid();
     pid_t pid = fork();
-    ck_assert_msg(pid >= 0, "fork: %s", strerror(errno));
+    /* First: Check's lock, which every ck_ function takes, may be held by a thread that the child
+     * doesn't have. */
     if (pid == 0)
         become(args, env, out, err, parent);
+    ck_assert_msg(pid >= 0, "fork: %s", strerror(errno));
     return pid;
 }
 
