@@ -112,11 +112,11 @@ static enum otad_err send_file(struct http_req *req, void *work, struct otad_err
                                     .etag = f->etag,
                                     .free_data = blob_release,
                                     .arg = blob};
-    unsigned status;
-    struct http_reply *reply = http_download(req, &d, &status);
+    struct http_sent sent;
+    struct http_reply *reply = http_download(req, &d, &sent);
     http_reply_header(reply, "Content-Type", "application/octet-stream");
     http_reply_header(reply, "Content-Disposition", "attachment");
-    return http_reply_send(req, reply, status);
+    return http_reply_send(req, reply, sent.status);
 }
 
 enum otad_err admin_build_file(struct http_req *req, struct otad_errinfo *ei)

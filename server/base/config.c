@@ -57,6 +57,8 @@ static const struct option_row rows[] = {
      "first check-ins one address may make in an hour; later ones are answered but not registered"},
     {"devices", "url_lifetime_s", OPTION_INT, AT(url_lifetime_s), "604800", 60, 315360000, "s", NULL, NULL, true,
      "how long a tokenized URL works, when its maker doesn't say"},
+    {"devices", "resume_s", OPTION_INT, AT(resume_s), "1800", 10, 86400, "s", NULL, NULL, true,
+     "how long a broken download of `latest` or `{mac}.bin` may go on where it stopped"},
 
     {"log", "level", OPTION_CHOICE, AT(log_level), "info", 0, 0, "", NULL, levels, true,
      "what is logged to stderr"},

@@ -32,6 +32,7 @@ struct config {
     int64_t max_devices; /* a new product's limit */
     int64_t new_devices_per_hour;
     int64_t url_lifetime_s; /* of a tokenized URL */
+    int64_t resume_s;       /* of a lease: fleet/lease.h */
 
     int64_t log_level;  /* enum log_level */
     int64_t log_format; /* 0 text, 1 json */

@@ -18,13 +18,16 @@
 #include "fleet/admission.h"
 #include "fleet/blob.h"
 #include "fleet/blob_cache.h"
+#include "fleet/lease.h"
 #include "fleet/otad.h"
 #include "fleet/overlay.h"
 #include "fleet/worker.h"
 #include "http/http.h"
 #include "routes.h"
 
-#define FACTS_MAX 20000 /* unflushed facts, up to 1 KiB each; transfers may take twice as many */
+#define LEASES_MAX 32768 /* clients that may resume on a URL that names no build: 3.5 MiB at most  \
+                          */
+#define FACTS_MAX 20000  /* unflushed facts, up to 1 KiB each; transfers may take twice as many */
 
 /* The daemon and what only its start and end care about. */
 struct daemon {
@@ -106,7 +109,8 @@ static enum otad_err start_workers(struct daemon *d, struct otad_errinfo *ei)
     struct otad *o = &d->otad;
     o->overlay = overlay_new(FACTS_MAX, o->log);
     o->admission = admission_new();
-    if (o->overlay != NULL && o->admission != NULL)
+    o->leases = leases_new(LEASES_MAX);
+    if (o->overlay != NULL && o->admission != NULL && o->leases != NULL)
         o->writer = writer_new(d->db, overlay_facts(o->overlay), (size_t)o->config.write_queue_max,
                                o->config.flush_interval_ms, o->log);
     if (o->writer != NULL) {
@@ -201,6 +205,7 @@ static void stop(struct daemon *d)
     http_free(&d->http); /* writer and loader have told their last wait */
     overlay_free(&o->overlay);
     admission_free(&o->admission);
+    leases_free(&o->leases);
     db_close(&d->db);
     db_pool_free(&o->readers);
     if (d->lock_fd >= 0)

@@ -81,17 +81,18 @@ enum otad_err migrate_with(struct db *db, const char *path, const struct migrati
     }
     if (have <= 0)
         err = check_empty(db, path, ei);
+    bool kept = have <= 0; /* a new database has nothing to lose */
     for (size_t i = 0; i < n && err == OTAD_E_OK; i++) {
         const struct migration *m = &list[i];
         if (m->number <= have)
             continue;
-        if (have > 0)
+        if (!kept)
             err = keep_copy(db, path, m->number, log, ei);
         if (err == OTAD_E_OK)
             err = apply(db, m, ei);
         if (err == OTAD_E_OK)
             log_info(log, "migrate.applied", "name=%s", m->name);
-        have = m->number;
+        kept = true;
     }
     return err;
 }

@@ -64,29 +64,46 @@ static void judge(struct ask *a)
     a->decision = decide(&facts);
 }
 
-enum otad_err ask(struct http_req *req, const char *path_word, bool record, struct ask *a,
-                  struct otad_errinfo *ei)
+/* Loads the facts of a check-in and judges them. */
+static enum otad_err load(struct http_req *req, int64_t build, struct ask *a,
+                          struct otad_errinfo *ei)
 {
     struct db *db;
-    a->otad = http_req_app(req);
-    a->registered = false;
-    identify(req, path_word, clock_wall_s(&a->otad->clock), &a->in);
     enum otad_err err = otad_reader(a->otad, &db, ei);
     if (err != OTAD_E_OK)
         return err;
     const struct checkin_query query = {.slug = http_req_param(req, "product"),
                                         .mac = a->in.mac,
                                         .channel = a->in.channel,
-                                        .fs = a->in.mode == MODE_FS};
+                                        .fs = a->in.mode == MODE_FS,
+                                        .build = build};
     err = checkin_load(db, &query, &a->row, ei);
     if (err != OTAD_E_OK)
         return err;
-    (void)snprintf(a->slug, sizeof a->slug, "%s", query.slug);
     judge(a);
     if (a->decision.verdict == VERDICT_SERVE && identify_has(req, a->row.sha256)) {
         a->decision = (struct decision){VERDICT_UP_TO_DATE, REASON_SAME_CONTENT};
         a->in.updater = true; /* whoever sends a condition understands 304 */
     }
+    return OTAD_E_OK;
+}
+
+enum otad_err ask_again(struct http_req *req, int64_t build, struct ask *a, struct otad_errinfo *ei)
+{
+    return load(req, build, a, ei);
+}
+
+enum otad_err ask(struct http_req *req, const char *path_word, bool record, struct ask *a,
+                  struct otad_errinfo *ei)
+{
+    a->otad = http_req_app(req);
+    a->registered = false;
+    a->leased = true;
+    identify(req, path_word, clock_wall_s(&a->otad->clock), &a->in);
+    enum otad_err err = load(req, 0, a, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    (void)snprintf(a->slug, sizeof a->slug, "%s", http_req_param(req, "product"));
     if (record)
         note(a);
     return OTAD_E_OK;
@@ -99,6 +116,7 @@ enum otad_err ask_build(struct http_req *req, int64_t build_id, int32_t number, 
     uint64_t mac;
     a->otad = http_req_app(req);
     a->decision = (struct decision){VERDICT_SERVE, REASON_NONE};
+    a->leased = false;
     identify(req, NULL, clock_wall_s(&a->otad->clock), &a->in);
     a->in.said.authenticated = true;
     enum otad_err err = otad_reader(a->otad, &db, ei);

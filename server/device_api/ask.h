@@ -15,6 +15,7 @@ struct ask {
     struct decision decision;
     char slug[OTAD_SLUG_MAX + 1]; /* of the product */
     bool registered;              /* the device has a row, or will have one */
+    bool leased; /* the URL names no build: what is given there must be remembered */
 };
 
 /** Runs a check-in. The product comes from the route's {product}.
@@ -23,6 +24,12 @@ struct ask {
  *  @return OTAD_E_OK, OTAD_E_NOENT (no such product), or a database error */
 enum otad_err ask(struct http_req *req, const char *path_word, bool record, struct ask *out,
                   struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Judges the same check-in anew, with the build of that seq as its target whatever its pin and
+ *  channel say. a->row.has_target is false when that build was withdrawn or is gone. Notes nothing.
+ *  @return OTAD_E_OK, OTAD_E_NOENT (the product is gone), or a database error */
+enum otad_err ask_again(struct http_req *req, int64_t build, struct ask *a,
+                        struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Whether a word may stand in place of a MAC. Tasmota's probes (`…-minimal`, `…-safeboot`) and
  *  what mac_is_word() refuses may not: they are answered 404 without a look at the database. */

@@ -9,20 +9,26 @@
 
 #include "base/base64.h"
 #include "base/hex.h"
+#include "device_api/resume.h"
 #include "fleet/blob_cache.h"
 #include "fleet/overlay.h"
+#include "http/download.h"
 #include "http/reply.h"
 #include "http/wait.h"
 
-/* What is remembered of a recorded answer until it has ended: kept small, because thousands of
- * slow devices may be half-way at a time. */
+/* What is remembered of an answer until it has ended: kept small, because thousands of slow
+ * devices may be half-way at a time. */
 struct sending {
     struct otad *otad;
     int64_t product;
     uint64_t mac;
     enum checkin_mode mode;
-    int64_t transfer; /* id */
-    int64_t size_bytes;
+    bool leased;
+    int64_t transfer;       /* id; 0 = not recorded */
+    int64_t build;          /* seq */
+    int64_t first, bytes;   /* what of the image this answer sends */
+    int64_t size_bytes;     /* of the image */
+    struct lease_key lease; /* when leased */
 };
 
 /* The worker's share while an image is loaded. */
@@ -39,18 +45,17 @@ static void free_load(void *arg)
     blob_release(load->blob);
 }
 
-/* The answer has ended: handed to the kernel as a whole, or not. */
-static void on_end(void *arg, const struct http_end *end)
+static void note_end(const struct sending *s, const struct http_end *end)
 {
-    const struct sending *s = arg;
-    struct fact fact = {.kind = FACT_END, .product = s->product, .mac = s->mac, .mode = s->mode};
+    struct fact fact = {
+        .kind = FACT_END, .product = s->product, .mac = s->mac, .mode = s->mode, .first = s->first};
     struct transfer *t = &fact.transfer;
     t->id = s->transfer;
     t->size_bytes = s->size_bytes;
     t->state = end->complete ? TRANSFER_SENT : TRANSFER_ABORTED;
     t->bytes_acked = (int64_t)end->bytes_acked;
-    if (t->bytes_acked > t->size_bytes || end->complete)
-        t->bytes_acked = t->size_bytes;
+    if (t->bytes_acked > s->bytes || end->complete)
+        t->bytes_acked = s->bytes;
     if (end->elapsed_ms > 0)
         t->bytes_per_s = t->bytes_acked * 1000 / (int64_t)end->elapsed_ms;
     if (!end->complete)
@@ -60,15 +65,26 @@ static void on_end(void *arg, const struct http_end *end)
     (void)overlay_note(s->otad->overlay, &fact); /* dropped only when twice the bound is reached */
 }
 
-static void note_begin(const struct ask *a, int64_t id)
+/* The answer has ended: handed to the kernel as a whole, or not. */
+static void on_end(void *arg, const struct http_end *end)
+{
+    const struct sending *s = arg;
+    if (s->transfer != 0)
+        note_end(s, end);
+    if (s->leased && end->complete && s->first + s->bytes == s->size_bytes)
+        leases_finish(s->otad->leases, &s->lease, s->build);
+}
+
+static void note_begin(const struct ask *a, const struct sending *s)
 {
     struct fact fact = {.kind = FACT_SERVE,
                         .product = a->row.product,
                         .mac = a->in.mac,
                         .mode = a->in.mode,
-                        .build = a->row.build};
+                        .build = a->row.build,
+                        .first = s->first};
     struct transfer *t = &fact.transfer;
-    t->id = id;
+    t->id = s->transfer;
     t->size_bytes = a->row.size_bytes;
     t->started_at_s = clock_wall_s(&a->otad->clock);
     (void)snprintf(t->client, sizeof t->client, "%s", a->in.said.agent);
@@ -76,10 +92,28 @@ static void note_begin(const struct ask *a, int64_t id)
     (void)overlay_note(a->otad->overlay, &fact); /* as above */
 }
 
-static enum otad_err begin_transfer(struct http_req *req, const struct ask *a,
-                                    struct otad_errinfo *ei)
+static void lease(const struct ask *a, const struct lease_key *key, const struct http_sent *sent,
+                  bool head)
 {
-    if (!a->registered || http_req_is_head(req))
+    const struct lease_gift gift = {.build = a->row.build,
+                                    .first = (int64_t)sent->first,
+                                    .last = (int64_t)sent->last,
+                                    .head = head,
+                                    .now_ms = clock_mono_ms(&a->otad->clock),
+                                    .life_ms =
+                                        otad_config_int(a->otad, &a->otad->config.resume_s) * 1000};
+    leases_give(a->otad->leases, key, &gift);
+}
+
+/* Records what is about to be sent. A HEAD is told about the image, and isn't offered it. */
+static enum otad_err begin(struct http_req *req, const struct ask *a, const struct http_sent *sent,
+                           struct otad_errinfo *ei)
+{
+    bool head = http_req_is_head(req);
+    const struct lease_key key = resume_key(a);
+    if (a->leased)
+        lease(a, &key, sent, head);
+    if (head || (!a->registered && !a->leased))
         return OTAD_E_OK;
     struct sending *s = malloc(sizeof *s);
     if (s == NULL)
@@ -88,10 +122,17 @@ static enum otad_err begin_transfer(struct http_req *req, const struct ask *a,
                           .product = a->row.product,
                           .mac = a->in.mac,
                           .mode = a->in.mode,
-                          .transfer = transfer_new_id(clock_wall_ms(&a->otad->clock)),
-                          .size_bytes = a->row.size_bytes};
+                          .leased = a->leased,
+                          .build = a->row.build,
+                          .first = (int64_t)sent->first,
+                          .bytes = (int64_t)(sent->last - sent->first + 1),
+                          .size_bytes = a->row.size_bytes,
+                          .lease = key};
+    if (a->registered) {
+        s->transfer = transfer_new_id(clock_wall_ms(&a->otad->clock));
+        note_begin(a, s);
+    }
     http_req_set_state(req, s, free);
-    note_begin(a, s->transfer);
     http_req_on_end(req, on_end, s);
     return OTAD_E_OK;
 }
@@ -109,18 +150,17 @@ static void add_sha256(struct http_reply *reply, const struct ask *a)
     }
 }
 
-/* Canonical names: some clients compare them case-sensitively. Content-Length is MHD's. */
+/* Canonical names: some clients compare them case-sensitively. Content-Length is MHD's; what says
+ * which bytes these are is there already. */
 static void add_headers(struct http_reply *reply, const struct ask *a)
 {
     const struct checkin_row *row = &a->row;
-    char etag[2 * OTAD_SHA256_LEN + 3], build[24], number[24];
-    (void)snprintf(etag, sizeof etag, "\"%s\"", row->sha256);
+    char build[24], number[24];
     (void)snprintf(build, sizeof build, "%" PRIu64, (uint64_t)row->build_id);
     (void)snprintf(number, sizeof number, "%" PRId64, row->number);
     http_reply_header(reply, "Content-Type", "application/octet-stream");
     http_reply_header(reply, "x-MD5", row->md5);
     add_sha256(reply, a);
-    http_reply_header(reply, "ETag", etag);
     http_reply_header(reply, "x-version", row->target_version);
     http_reply_header(reply, "x-fw-type", a->slug);
     http_reply_header(reply, "x-fw-ver", row->target_version);
@@ -133,15 +173,23 @@ static void add_headers(struct http_reply *reply, const struct ask *a)
 static enum otad_err send(struct http_req *req, const struct ask *a, struct blob *blob,
                           struct otad_errinfo *ei)
 {
-    enum otad_err err = begin_transfer(req, a, ei);
+    char etag[2 * OTAD_SHA256_LEN + 3];
+    (void)snprintf(etag, sizeof etag, "\"%s\"", a->row.sha256);
+    const struct http_download d = {.data = blob_data(blob),
+                                    .size = blob_bytes(blob),
+                                    .etag = etag,
+                                    .free_data = blob_release,
+                                    .arg = blob};
+    struct http_sent sent;
+    struct http_reply *reply = http_download(req, &d, &sent);
+    enum otad_err err = sent.status != 416 ? begin(req, a, &sent, ei) : OTAD_E_OK;
     if (err != OTAD_E_OK) {
-        blob_release(blob);
+        http_reply_discard(reply);
         return err;
     }
-    struct http_reply *reply =
-        http_reply_borrow(blob_data(blob), blob_bytes(blob), blob_release, blob);
-    add_headers(reply, a);
-    return http_reply_send(req, reply, 200);
+    if (sent.status != 416)
+        add_headers(reply, a);
+    return http_reply_send(req, reply, sent.status);
 }
 
 static void loaded(void *arg, struct blob *blob, enum otad_err err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Owns the answers of `latest`, `latest.bin` and `{mac}.bin`. */
 #include "device_api/device_api.h"
+#include "device_api/resume.h"
 #include "device_api/serve.h"
 #include "http/reply.h"
 
@@ -18,6 +19,14 @@ static enum otad_err tell_version(struct http_req *req, const struct ask *a)
     return http_reply_send(req, reply, 200);
 }
 
+/* Whether nothing is to be sent to this client, of whatever build. */
+static bool is_final(const struct ask *a)
+{
+    if (a->decision.verdict == VERDICT_REFUSE)
+        return a->decision.reason != REASON_NO_BUILD;
+    return a->decision.verdict == VERDICT_UP_TO_DATE && a->in.updater;
+}
+
 static enum otad_err answer(struct http_req *req, const char *path_word, struct otad_errinfo *ei)
 {
     struct ask a;
@@ -28,6 +37,11 @@ static enum otad_err answer(struct http_req *req, const char *path_word, struct 
         return err;
     if (a.in.mode == MODE_VERSION)
         return tell_version(req, &a);
+    bool answered = false;
+    if (!is_final(&a))
+        err = resume_choose(req, &a, &answered, ei);
+    if (answered || err != OTAD_E_OK)
+        return err;
     /* A plain client can't say what it runs: for it there is always something new. */
     if (a.decision.verdict == VERDICT_SERVE ||
         (a.decision.verdict == VERDICT_UP_TO_DATE && !a.in.updater))

@@ -18,7 +18,8 @@ static const char sql_checkin[] =
     " LEFT JOIN channel AS c ON c.product = p.id AND c.name = CASE"
     "  WHEN coalesce(d.channel, '') <> '' THEN d.channel"
     "  WHEN :channel <> '' THEN :channel ELSE p.default_channel END"
-    " LEFT JOIN build AS b ON b.seq = CASE WHEN :fs THEN c.fs ELSE coalesce(d.pin, c.app) END"
+    " LEFT JOIN build AS b ON b.seq = CASE WHEN :build <> 0 THEN :build WHEN :fs THEN c.fs"
+    "  ELSE coalesce(d.pin, c.app) END"
     "  AND b.withdrawn_at_s IS NULL"
     " LEFT JOIN image AS i ON i.id = b.image"
     " WHERE p.slug = :slug";
@@ -78,6 +79,7 @@ enum otad_err checkin_load(struct db *db, const struct checkin_query *query,
     db_bind_int(&q, ":mac", (int64_t)query->mac);
     db_bind_text(&q, ":channel", query->channel);
     db_bind_int(&q, ":fs", query->fs);
+    db_bind_int(&q, ":build", query->build);
     struct checkin_row row;
     bool found = db_step(&q);
     if (found)

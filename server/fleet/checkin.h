@@ -17,6 +17,7 @@ struct checkin_query {
     uint64_t mac;        /* 0 = anonymous */
     const char *channel; /* asked for by the client, "" = none; the owner's choice wins */
     bool fs;             /* the target is the channel's filesystem build */
+    int64_t build;       /* seq: the target whatever pin and channel say; 0 = as they say */
 };
 
 struct checkin_row {

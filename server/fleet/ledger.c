@@ -84,10 +84,12 @@ static enum otad_err supersede(struct db *db, int64_t device, const struct build
         if (open[i].build == b->seq)
             continue;
         err = build_find_seq(db, open[i].build, &other, ei);
-        if (err == OTAD_E_OK && other.kind == b->kind)
-            err =
-                set_state(db, &open[i], UPDATE_FAILED, "superseded",
-                          "another build was offered before this one was seen running", now_s, ei);
+        if (err != OTAD_E_OK || other.kind != b->kind)
+            continue;
+        err = set_state(db, &open[i], UPDATE_FAILED, "superseded",
+                        "another build was offered before this one was seen running", now_s, ei);
+        if (err == OTAD_E_OK)
+            err = transfer_supersede(db, open[i].id, now_s, ei);
     }
     return err;
 }
@@ -110,40 +112,109 @@ static enum otad_err open_update(struct db *db, const struct device *d, const st
     return update_insert(db, u, ei);
 }
 
+/* Another download of the same image goes on with what arrived by an earlier one.
+ * @return OTAD_E_NOENT when there is none */
+static enum otad_err continue_transfer(struct db *db, const struct update *u,
+                                       const struct fact *fact, struct otad_errinfo *ei)
+{
+    struct transfer t;
+    struct intervals arrived;
+    enum otad_err err = transfer_newest(db, u->id, &t, ei);
+    if (err == OTAD_E_OK)
+        err = transfer_arrived(db, t.id, &arrived, ei);
+    if (err == OTAD_E_OK)
+        err = transfer_part_begin(db, fact->transfer.id, t.id, ei);
+    if (err != OTAD_E_OK || t.state == TRANSFER_SENT)
+        return err;
+    if (t.state == TRANSFER_ABORTED)
+        t.resumed++;
+    t.state = TRANSFER_DOWNLOADING;
+    t.cause[0] = t.detail[0] = '\0';
+    t.ended_at_s = 0;
+    return transfer_save(db, &t, &arrived, ei);
+}
+
+static enum otad_err begin_transfer(struct db *db, const struct update *u, const struct fact *fact,
+                                    struct otad_errinfo *ei)
+{
+    struct transfer t = fact->transfer;
+    t.update = u->id;
+    enum otad_err err = transfer_supersede(db, u->id, t.started_at_s, ei);
+    return err == OTAD_E_OK ? transfer_insert(db, &t, ei) : err;
+}
+
 static enum otad_err write_serve(struct db *db, const struct fact *fact, struct otad_errinfo *ei)
 {
     struct device d;
     struct build b;
     struct update u;
-    struct transfer t = fact->transfer;
+    int64_t now_s = fact->transfer.started_at_s;
     enum otad_err err = device_find(db, fact->product, fact->mac, &d, ei);
     if (err == OTAD_E_OK)
         err = build_find_seq(db, fact->build, &b, ei);
     if (err == OTAD_E_OK)
-        err = supersede(db, d.id, &b, t.started_at_s, ei);
+        err = supersede(db, d.id, &b, now_s, ei);
     if (err == OTAD_E_OK)
-        err = open_update(db, &d, &b, t.started_at_s, &u, ei);
+        err = open_update(db, &d, &b, now_s, &u, ei);
     if (err != OTAD_E_OK)
         return err;
-    t.update = u.id;
-    return transfer_insert(db, &t, ei);
+    err = fact->first > 0 ? continue_transfer(db, &u, fact, ei) : OTAD_E_NOENT;
+    return err == OTAD_E_NOENT ? begin_transfer(db, &u, fact, ei) : err;
+}
+
+/* Adds what one request brought to its transfer, and says how that stands now. */
+static void fold_end(struct transfer *t, struct intervals *arrived, const struct fact *fact,
+                     int64_t others)
+{
+    const struct transfer *end = &fact->transfer;
+    bool superseded = t->state == TRANSFER_ABORTED; /* while this request was on its way */
+    if (end->bytes_acked > 0) /* a set that is full counts too little, never too much */
+        (void)intervals_add(arrived, fact->first, fact->first + end->bytes_acked - 1);
+    t->bytes_acked = intervals_bytes(arrived);
+    t->bytes_per_s = end->bytes_per_s;
+    if (t->bytes_acked >= t->size_bytes) {
+        t->state = TRANSFER_SENT;
+        t->cause[0] = t->detail[0] = '\0';
+        t->ended_at_s = end->ended_at_s;
+    } else if (!superseded && end->state == TRANSFER_ABORTED && others == 0) {
+        t->state = TRANSFER_ABORTED;
+        (void)snprintf(t->cause, sizeof t->cause, "%s", end->cause);
+        (void)snprintf(t->detail, sizeof t->detail, "%s", end->detail);
+        t->ended_at_s = end->ended_at_s;
+    } else if (!superseded && end->state == TRANSFER_ABORTED) {
+        t->resumed++; /* it was, before we knew */
+    }
+}
+
+static enum otad_err count_attempt(struct db *db, int64_t update, int64_t now_s,
+                                   struct otad_errinfo *ei)
+{
+    struct update u;
+    enum otad_err err = update_find(db, update, &u, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    u.attempts++; /* a whole image: what didn't arrive completely is no attempt */
+    u.updated_at_s = now_s;
+    return update_save(db, &u, ei);
 }
 
 static enum otad_err write_end(struct db *db, const struct fact *fact, struct otad_errinfo *ei)
 {
-    struct transfer stored;
-    struct update u;
-    enum otad_err err = transfer_find(db, fact->transfer.id, &stored, ei);
+    struct transfer t;
+    struct intervals arrived;
+    int64_t id = fact->transfer.id, others = 0;
+    enum otad_err err = transfer_part_end(db, id, &id, &others, ei);
     if (err == OTAD_E_OK)
-        err = transfer_end(db, &fact->transfer, ei);
-    if (err != OTAD_E_OK || fact->transfer.state != TRANSFER_SENT)
+        err = transfer_find(db, id, &t, ei);
+    if (err == OTAD_E_OK)
+        err = transfer_arrived(db, id, &arrived, ei);
+    if (err != OTAD_E_OK || t.state == TRANSFER_SENT)
         return err;
-    err = update_find(db, stored.update, &u, ei);
-    if (err != OTAD_E_OK)
+    fold_end(&t, &arrived, fact, others);
+    err = transfer_save(db, &t, &arrived, ei);
+    if (err != OTAD_E_OK || t.state != TRANSFER_SENT)
         return err;
-    u.attempts++; /* a whole image: what didn't arrive completely is no attempt */
-    u.updated_at_s = fact->transfer.ended_at_s;
-    return update_save(db, &u, ei);
+    return count_attempt(db, t.update, t.ended_at_s, ei);
 }
 
 enum otad_err ledger_write(struct db *db, const struct fact *fact, struct otad_errinfo *ei)

@@ -16,6 +16,7 @@ struct overlay;
 struct blob_cache;
 struct worker;
 struct admission;
+struct leases;
 
 /** All parts are thread-safe; each lives until the threads that use it have ended. */
 struct otad {
@@ -28,6 +29,7 @@ struct otad {
     struct blob_cache *blobs;
     struct worker *worker;
     struct admission *admission;
+    struct leases *leases;
     uint8_t url_key[TOKEN_KEY_LEN]; /* tokens of /static URLs are made with it */
     pthread_rwlock_t config_lock;   /* a reload writes, everybody else reads */
     struct config config;

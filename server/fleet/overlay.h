@@ -31,6 +31,7 @@ struct fact {
         struct transfer transfer; /* FACT_SERVE, FACT_END; its `update` is filled in by the fold */
     };
     int64_t build;     /* FACT_SERVE: seq */
+    int64_t first;     /* FACT_SERVE, FACT_END: the first byte this request was given */
     int64_t count;     /* FACT_ANONYMOUS: how many */
     struct fact *next; /* private */
 };

@@ -13,9 +13,19 @@ static const char sql_insert[] =
     "INSERT INTO transfer (id, \"update\", state, size_bytes, resumed, client, address,"
     " started_at_s) VALUES (:id, :update, 'downloading', :size, :resumed, :client, :address,"
     " :started)";
-static const char sql_end[] =
+static const char sql_save[] =
     "UPDATE transfer SET state = :state, cause = :cause, bytes_acked = :bytes, resumed = :resumed,"
-    " bytes_per_s = :rate, detail = :detail, ended_at_s = :ended WHERE id = :id";
+    " bytes_per_s = :rate, detail = :detail, ended_at_s = nullif(:ended, 0), ranges = :ranges"
+    " WHERE id = :id";
+static const char sql_arrived[] = "SELECT ranges FROM transfer WHERE id = :id";
+static const char sql_newest[] = SELECT "WHERE \"update\" = :update ORDER BY id DESC LIMIT 1";
+static const char sql_supersede[] =
+    "UPDATE transfer SET state = 'aborted', cause = 'superseded', ended_at_s = :now"
+    " WHERE \"update\" = :update AND state = 'downloading'";
+static const char sql_part_begin[] = "INSERT INTO transfer_part VALUES (:id, :transfer)";
+static const char sql_part_end[] = "DELETE FROM transfer_part WHERE id = :id RETURNING transfer";
+static const char sql_parts[] = "SELECT count(*) FROM transfer_part WHERE transfer = :transfer";
+static const char sql_parts_forget[] = "DELETE FROM transfer_part";
 static const char sql_find[] = SELECT "WHERE id = :id";
 static const char sql_list[] = SELECT "WHERE \"update\" = :update ORDER BY id";
 static const char sql_abort_open[] =
@@ -54,9 +64,12 @@ enum otad_err transfer_insert(struct db *db, const struct transfer *t, struct ot
     return db_run(&q, ei);
 }
 
-enum otad_err transfer_end(struct db *db, const struct transfer *t, struct otad_errinfo *ei)
+enum otad_err transfer_save(struct db *db, const struct transfer *t,
+                            const struct intervals *arrived, struct otad_errinfo *ei)
 {
-    struct db_q q = db_query(db, sql_end);
+    char ranges[INTERVALS_TEXT];
+    intervals_text(arrived, ranges);
+    struct db_q q = db_query(db, sql_save);
     db_bind_text(&q, ":state", states[t->state]);
     db_bind_text(&q, ":cause", t->cause);
     db_bind_int(&q, ":bytes", t->bytes_acked);
@@ -64,8 +77,54 @@ enum otad_err transfer_end(struct db *db, const struct transfer *t, struct otad_
     db_bind_int(&q, ":rate", t->bytes_per_s);
     db_bind_text(&q, ":detail", t->detail);
     db_bind_int(&q, ":ended", t->ended_at_s);
+    db_bind_text(&q, ":ranges", ranges);
     db_bind_int(&q, ":id", t->id);
     return db_run(&q, ei);
+}
+
+enum otad_err transfer_arrived(struct db *db, int64_t id, struct intervals *out,
+                               struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_arrived);
+    db_bind_int(&q, ":id", id);
+    const char *ranges = db_step(&q) ? db_text(&q, 0) : NULL;
+    if (ranges == NULL || !intervals_parse(ranges, out))
+        out->n = 0; /* nothing known counts as nothing arrived */
+    return db_end(&q, ei);
+}
+
+enum otad_err transfer_supersede(struct db *db, int64_t update, int64_t now_s,
+                                 struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_supersede);
+    db_bind_int(&q, ":update", update);
+    db_bind_int(&q, ":now", now_s);
+    return db_run(&q, ei);
+}
+
+enum otad_err transfer_part_begin(struct db *db, int64_t id, int64_t transfer,
+                                  struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_part_begin);
+    db_bind_int(&q, ":id", id);
+    db_bind_int(&q, ":transfer", transfer);
+    return db_run(&q, ei);
+}
+
+enum otad_err transfer_part_end(struct db *db, int64_t id, int64_t *transfer, int64_t *others,
+                                struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_part_end);
+    db_bind_int(&q, ":id", id);
+    int64_t of = db_step(&q) ? db_int(&q, 0) : id;
+    enum otad_err err = db_end(&q, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    q = db_query(db, sql_parts);
+    db_bind_int(&q, ":transfer", of);
+    *others = db_step(&q) ? db_int(&q, 0) : 0;
+    *transfer = of;
+    return db_end(&q, ei);
 }
 
 static void read_row(struct db_q *q, struct transfer *t)
@@ -89,22 +148,35 @@ static void read_row(struct db_q *q, struct transfer *t)
     t->ended_at_s = db_int(q, 12);
 }
 
-enum otad_err transfer_find(struct db *db, int64_t id, struct transfer *out,
-                            struct otad_errinfo *ei)
+static enum otad_err read_one(struct db_q *q, struct transfer *out, struct otad_errinfo *ei)
 {
-    struct db_q q = db_query(db, sql_find);
-    db_bind_int(&q, ":id", id);
     struct transfer t;
-    bool found = db_step(&q);
+    bool found = db_step(q);
     if (found)
-        read_row(&q, &t);
-    enum otad_err err = db_end(&q, ei);
+        read_row(q, &t);
+    enum otad_err err = db_end(q, ei);
     if (err != OTAD_E_OK)
         return err;
     if (!found)
         return otad_fail(ei, OTAD_E_NOENT, "There is no such transfer");
     *out = t;
     return OTAD_E_OK;
+}
+
+enum otad_err transfer_find(struct db *db, int64_t id, struct transfer *out,
+                            struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_find);
+    db_bind_int(&q, ":id", id);
+    return read_one(&q, out, ei);
+}
+
+enum otad_err transfer_newest(struct db *db, int64_t update, struct transfer *out,
+                              struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_newest);
+    db_bind_int(&q, ":update", update);
+    return read_one(&q, out, ei);
 }
 
 enum otad_err transfer_list(struct db *db, int64_t update,
@@ -130,5 +202,9 @@ enum otad_err transfer_abort_open(struct db *db, const char *cause, const char *
     db_bind_text(&q, ":cause", cause);
     db_bind_text(&q, ":detail", detail);
     db_bind_int(&q, ":now", now_s);
+    enum otad_err err = db_run(&q, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    q = db_query(db, sql_parts_forget);
     return db_run(&q, ei);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "db/db.h"
+#include "fleet/intervals.h"
 
 enum transfer_state { TRANSFER_DOWNLOADING, TRANSFER_SENT, TRANSFER_ABORTED };
 
@@ -34,9 +35,33 @@ int64_t transfer_new_id(int64_t wall_ms);
 enum otad_err transfer_insert(struct db *db, const struct transfer *t,
                               struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** Writes state, cause, bytes_acked, resumed, bytes_per_s, detail and ended_at_s of t->id. */
-enum otad_err transfer_end(struct db *db, const struct transfer *t,
-                           struct otad_errinfo *ei) OTAD_MUSTCHECK;
+/** Writes state, cause, bytes_acked, resumed, bytes_per_s, detail and ended_at_s of t->id, and
+ *  which bytes have arrived. */
+enum otad_err transfer_save(struct db *db, const struct transfer *t,
+                            const struct intervals *arrived,
+                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Which bytes of a transfer have arrived. @return OTAD_E_OK or a database error */
+enum otad_err transfer_arrived(struct db *db, int64_t id, struct intervals *out,
+                               struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** The newest of an update. @return OTAD_E_OK, OTAD_E_NOENT or a database error. */
+enum otad_err transfer_newest(struct db *db, int64_t update, struct transfer *out,
+                              struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Ends the open transfers of an update: another one takes their place. */
+enum otad_err transfer_supersede(struct db *db, int64_t update, int64_t now_s,
+                                 struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Notes that the request `id` continues a transfer. */
+enum otad_err transfer_part_begin(struct db *db, int64_t id, int64_t transfer,
+                                  struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Forgets a request that has ended.
+ *  @param transfer  receives what it continued: `id` itself when it began a transfer
+ *  @param others    receives how many others of that transfer are on their way */
+enum otad_err transfer_part_end(struct db *db, int64_t id, int64_t *transfer, int64_t *others,
+                                struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** @return OTAD_E_OK, OTAD_E_NOENT or a database error. */
 enum otad_err transfer_find(struct db *db, int64_t id, struct transfer *out,

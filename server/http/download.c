@@ -29,16 +29,18 @@ static struct http_reply *unsatisfiable(const struct http_download *d)
 }
 
 struct http_reply *http_download(const struct http_req *req, const struct http_download *d,
-                                 unsigned *status)
+                                 struct http_sent *sent)
 {
     uint64_t first = 0, last = d->size - 1;
     enum range_verdict verdict = asked_for(req, d, &first, &last);
-    struct http_reply *reply;
-    *status = verdict == RANGE_WHOLE ? 200 : verdict == RANGE_PART ? 206 : 416;
+    *sent = (struct http_sent){.status = 416};
     if (verdict == RANGE_UNSATISFIABLE)
         return unsatisfiable(d);
-    reply = http_reply_borrow((const char *)d->data + first, (size_t)(last - first + 1),
-                              d->free_data, d->arg);
+    sent->status = verdict == RANGE_PART ? 206 : 200;
+    sent->first = first;
+    sent->last = last;
+    struct http_reply *reply = http_reply_borrow((const char *)d->data + first,
+                                                 (size_t)(last - first + 1), d->free_data, d->arg);
     if (verdict == RANGE_PART) {
         char text[80];
         (void)snprintf(text, sizeof text, "bytes %" PRIu64 "-%" PRIu64 "/%zu", first, last,

@@ -61,3 +61,8 @@ enum range_verdict range_parse(const char *header, uint64_t size, uint64_t *firs
     *last = to < size ? to : size - 1;
     return RANGE_PART;
 }
+
+bool range_is_suffix(const char *header)
+{
+    return skip_blanks(strchr(header, '=') + 1)[0] == '-';
+}

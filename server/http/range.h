@@ -3,6 +3,7 @@
 #ifndef OTAD_HTTP_RANGE_H
 #define OTAD_HTTP_RANGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum range_verdict {
@@ -19,5 +20,8 @@ enum range_verdict {
  *  @param header       the header's value, or NULL
  *  @param first, last  byte positions, both inclusive; written only on RANGE_PART */
 enum range_verdict range_parse(const char *header, uint64_t size, uint64_t *first, uint64_t *last);
+
+/** Whether a header that range_parse() took counts from the end ("bytes=-500"). */
+bool range_is_suffix(const char *header);
 
 #endif

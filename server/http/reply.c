@@ -61,6 +61,14 @@ struct http_reply *http_reply_borrow(const void *data, size_t n, void (*free_dat
     return reply;
 }
 
+void http_reply_discard(struct http_reply *reply)
+{
+    if (reply == NULL)
+        return;
+    MHD_destroy_response(reply->response);
+    free(reply);
+}
+
 void http_reply_header(struct http_reply *reply, const char *name, const char *value)
 {
     if (reply != NULL && MHD_add_response_header(reply->response, name, value) == MHD_YES)

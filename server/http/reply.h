@@ -22,6 +22,9 @@ struct http_reply *http_reply_copy(const void *data, size_t n);
 struct http_reply *http_reply_borrow(const void *data, size_t n, void (*free_data)(void *arg),
                                      void *arg);
 
+/** Throws an answer away instead of sending it; does nothing on NULL. */
+void http_reply_discard(struct http_reply *reply);
+
 /** Adds a header; the value must hold no control characters (checked by MHD, then dropped).
  *  Does nothing on NULL. */
 void http_reply_header(struct http_reply *reply, const char *name, const char *value);

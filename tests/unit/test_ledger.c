@@ -66,8 +66,7 @@ static enum otad_err end(struct world *w, enum transfer_state state)
     struct fact f = {.kind = FACT_END, .product = w->product, .mac = LAMP};
     f.transfer = (struct transfer){.id = w->transfer,
                                    .state = state,
-                                   .size_bytes = 100,
-                                   .bytes_acked = state == TRANSFER_SENT ? 100 : 41,
+                                   .bytes_acked = state == TRANSFER_SENT ? w->a.size_bytes : 41,
                                    .ended_at_s = w->now_s++};
     return ledger_write(w->s.db, &f, EI);
 }
@@ -271,6 +270,123 @@ START_TEST(strangers_are_counted)
 }
 END_TEST
 
+/* ---- parts -------------------------------------------------------------------------------- */
+
+#define SIZE 1000 /* bytes of the image that comes in parts */
+
+static enum otad_err serve_part(struct world *w, int64_t id, int64_t first)
+{
+    struct fact f = {
+        .kind = FACT_SERVE, .product = w->product, .mac = LAMP, .build = w->a.seq, .first = first};
+    f.transfer = (struct transfer){.id = id, .size_bytes = SIZE, .started_at_s = w->now_s++};
+    return ledger_write(w->s.db, &f, EI);
+}
+
+static enum otad_err end_part(struct world *w, int64_t id, int64_t first, int64_t acked,
+                              bool complete)
+{
+    struct fact f = {.kind = FACT_END, .product = w->product, .mac = LAMP, .first = first};
+    f.transfer = (struct transfer){.id = id,
+                                   .state = complete ? TRANSFER_SENT : TRANSFER_ABORTED,
+                                   .cause = "",
+                                   .bytes_acked = acked,
+                                   .ended_at_s = w->now_s++};
+    if (!complete)
+        (void)snprintf(f.transfer.cause, sizeof f.transfer.cause, "peer_gone");
+    return ledger_write(w->s.db, &f, EI);
+}
+
+/* "b" begins, "e" ends with all, "x" ends by a break: request id, first byte, bytes (-1: all the
+ * rest). */
+struct step {
+    char what;
+    int id;
+    int64_t first, bytes;
+};
+
+static const struct part_row {
+    const char *what;
+    struct step steps[8];
+    const char *want; /* id:state=cause bytes/resumed of each transfer, then attempts */
+} part_rows[] = {
+    {"one part",                                 {{'b', 1, 0, 0}, {'e', 1, 0, 100}},  "1:downloading=100/0 0"     },
+    {"all in two parts",
+     {{'b', 1, 0, 0}, {'e', 1, 0, 100}, {'b', 2, 100, 0}, {'e', 2, 100, -1}},
+     "1:sent=all/0 1"                                                                                             },
+    {"next begins before the end is noted",
+     {{'b', 1, 0, 0}, {'b', 2, 100, 0}, {'e', 1, 0, 100}, {'e', 2, 100, -1}},
+     "1:sent=all/0 1"                                                                                             },
+    {"a break",                                  {{'b', 1, 0, 0}, {'x', 1, 0, 41}},   "1:aborted=41/0 peer_gone 0"},
+    {"a break and a resume",
+     {{'b', 1, 0, 0}, {'x', 1, 0, 41}, {'b', 2, 41, 0}, {'e', 2, 41, -1}},
+     "1:sent=all/1 1"                                                                                             },
+    {"resumed before the break is noted",
+     {{'b', 1, 0, 0}, {'b', 2, 41, 0}, {'x', 1, 0, 41}, {'e', 2, 41, -1}},
+     "1:sent=all/1 1"                                                                                             },
+    {"a hole stays",
+     {{'b', 1, 0, 0}, {'x', 1, 0, 41}, {'b', 2, 50, 0}, {'e', 2, 50, -1}},
+     "1:downloading=hole/1 0"                                                                                     },
+    {"twice broken",
+     {{'b', 1, 0, 0}, {'x', 1, 0, 41}, {'b', 2, 41, 0}, {'x', 2, 41, 9}},
+     "1:aborted=50/1 peer_gone 0"                                                                                 },
+    {"start over supersedes",
+     {{'b', 1, 0, 0}, {'e', 1, 0, 100}, {'b', 2, 0, 0}, {'e', 2, 0, -1}},
+     "1:aborted=100/0 superseded 2:sent=all/0 1"                                                                  },
+    {"the superseded one ends late",
+     {{'b', 1, 0, 0}, {'b', 2, 0, 0}, {'x', 1, 0, 30}, {'e', 2, 0, -1}},
+     "1:aborted=30/0 superseded 2:sent=all/0 1"                                                                   },
+    {"the superseded one is whole all the same",
+     {{'b', 1, 0, 0}, {'b', 2, 0, 0}, {'e', 1, 0, -1}, {'e', 2, 0, -1}},
+     "1:sent=all/0 2:sent=all/0 2"                                                                                },
+    {"nothing to continue",                      {{'b', 1, 50, 0}, {'e', 1, 50, -1}}, "1:downloading=hole/0 0"    },
+    {"a part twice",
+     {{'b', 1, 0, 0}, {'e', 1, 0, 100}, {'b', 2, 50, 0}, {'e', 2, 50, 50}},
+     "1:downloading=100/0 0"                                                                                      },
+    {"more after all",
+     {{'b', 1, 0, 0}, {'e', 1, 0, -1}, {'b', 2, 50, 0}, {'x', 2, 50, 10}},
+     "1:sent=all/0 1"                                                                                             },
+};
+
+static enum otad_err each_part(void *arg, const struct transfer *t)
+{
+    char *text = arg, bytes[24];
+    size_t n = strlen(text);
+    (void)snprintf(bytes, sizeof bytes, "%d", (int)t->bytes_acked);
+    (void)snprintf(text + n, 256 - n, "%d:%s=%s/%d%s%s ", (int)t->id, transfer_state_name(t->state),
+                   t->bytes_acked == t->size_bytes       ? "all"
+                   : t->bytes_acked > t->size_bytes - 99 ? "hole"
+                                                         : bytes,
+                   (int)t->resumed, t->cause[0] ? " " : "", t->cause);
+    return OTAD_E_OK;
+}
+
+START_TEST(part_row)
+{
+    struct world w;
+    struct device d;
+    struct update u;
+    char text[256] = "";
+    world(&w);
+    OK(checkin(&w, "0", "", "", MODE_SKETCH));
+    const struct part_row *row = &part_rows[_i];
+    for (const struct step *s = row->steps; s->what != '\0'; s++) {
+        int64_t bytes = s->bytes < 0 ? SIZE - s->first : s->bytes;
+        if (s->what == 'b')
+            OK(serve_part(&w, s->id, s->first));
+        else
+            OK(end_part(&w, s->id, s->first, bytes, s->what == 'e'));
+    }
+    OK(device_find(w.s.db, w.product, LAMP, &d, EI));
+    OK(update_newest(w.s.db, d.id, 0, &u, EI));
+    OK(transfer_list(w.s.db, u.id, each_part, text, EI));
+    size_t n = strlen(text);
+    (void)snprintf(text + n, sizeof text - n, "%d", (int)u.attempts);
+    ck_assert_msg(strcmp(text, row->want) == 0, "%s: %s", row->what, text);
+    ck_assert_int_eq(store_int(w.s.db, "SELECT count(*) FROM transfer_part"), 0);
+    store_close(&w.s);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("ledger");
@@ -281,6 +397,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, update_remembers_what_the_device_ran_and_when);
     tcase_add_test(t, facts_about_what_is_gone_are_noent_or_conflict);
     tcase_add_test(t, strangers_are_counted);
+    tcase_add_loop_test(t, part_row, 0, (int)OTAD_COUNT(part_rows));
     suite_add_tcase(s, t);
     return s;
 }

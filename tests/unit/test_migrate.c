@@ -7,7 +7,10 @@
 #include "db/migrate.h"
 #include "support/store.h"
 
-/* What a later version of otad will bring: the first file, then these. */
+/* What an older version of otad had, and what later ones bring. */
+static const struct migration older[] = {
+    {1, "0001_first", "CREATE TABLE first (n INTEGER) STRICT; INSERT INTO first VALUES (1)"},
+};
 static const struct migration later[] = {
     {1, "0001_first",  "SELECT elephants"                                                     }, /* is there already: must not run again */
     {2, "0002_second", "CREATE TABLE second (n INTEGER) STRICT; INSERT INTO second VALUES (2)"},
@@ -23,6 +26,16 @@ static bool copy_exists(const struct store *s, int number)
     char path[96];
     (void)snprintf(path, sizeof path, "%s.before-%04d", s->path, number);
     return access(path, F_OK) == 0;
+}
+
+/* A database file of the older version. */
+static void older_store(struct store *s)
+{
+    store_file(s);
+    db_close(&s->db);
+    ck_assert_int_eq(unlink(s->path), 0);
+    OK(db_open(s->path, DB_WRITE, &s->db, EI));
+    OK(migrate_with(s->db, s->path, older, OTAD_COUNT(older), &s->log, EI));
 }
 
 START_TEST(fresh_database_gets_the_whole_schema)
@@ -96,17 +109,17 @@ START_TEST(older_database_is_copied_then_migrated)
     struct store s;
     struct db *copy = NULL;
     char path[96];
-    store_file(&s);
-    (void)store_product(s.db, "lamp");
+    older_store(&s);
     OK(migrate_with(s.db, s.path, later, OTAD_COUNT(later), &s.log, EI));
     ck_assert_int_eq(store_int(s.db, "PRAGMA user_version"), 3);
     ck_assert_int_eq(store_int(s.db, "SELECT sum(n) FROM second"), 5);
     ck_assert(copy_exists(&s, 2));
     ck_assert(!copy_exists(&s, 1));
+    ck_assert(!copy_exists(&s, 3)); /* one copy of what there was before it all */
     (void)snprintf(path, sizeof path, "%s.before-0002", s.path);
     OK(db_open(path, DB_WRITE, &copy, EI));
     ck_assert_int_eq(store_int(copy, "PRAGMA user_version"), 1);
-    ck_assert_int_eq(store_int(copy, "SELECT count(*) FROM product"), 1);
+    ck_assert_int_eq(store_int(copy, "SELECT count(*) FROM first"), 1);
     ck_assert_int_eq(store_int(copy, "SELECT count(*) FROM sqlite_schema WHERE name = 'second'"),
                      0);
     db_close(&copy);
@@ -117,14 +130,13 @@ END_TEST
 START_TEST(failed_migration_leaves_all_as_it_was)
 {
     struct store s;
-    store_file(&s);
-    (void)store_product(s.db, "lamp");
+    older_store(&s);
     FAILS(OTAD_E_DB, migrate_with(s.db, s.path, broken, OTAD_COUNT(broken), &s.log, EI));
     HOLDS(store_ei.msg, "elephants");
     ck_assert(!db_in_transaction(s.db));
     ck_assert_int_eq(store_int(s.db, "PRAGMA user_version"), 1);
     ck_assert_int_eq(store_int(s.db, "SELECT count(*) FROM sqlite_schema WHERE name = 'half'"), 0);
-    ck_assert_int_eq(store_int(s.db, "SELECT count(*) FROM product"), 1);
+    ck_assert_int_eq(store_int(s.db, "SELECT count(*) FROM first"), 1);
     ck_assert(copy_exists(&s, 2));
     store_close(&s);
 }
@@ -134,7 +146,7 @@ START_TEST(copy_of_an_earlier_try_is_kept)
 {
     struct store s;
     char path[96], text[16] = "";
-    store_file(&s);
+    older_store(&s);
     (void)snprintf(path, sizeof path, "%s.before-0002", s.path);
     FILE *f = fopen(path, "w");
     (void)fputs("earlier", f);
@@ -151,7 +163,7 @@ END_TEST
 START_TEST(no_copy_no_migration)
 {
     struct store s;
-    store_file(&s);
+    older_store(&s);
     FAILS(OTAD_E_DB, migrate_with(s.db, "/nonexistent/otad.db", later, 2, &s.log, EI));
     ck_assert_int_eq(store_int(s.db, "PRAGMA user_version"), 1);
     store_close(&s);

@@ -30,6 +30,8 @@ static const struct {
      "once at the start and after a deletion; images are few, and their bytes are in image_chunk"                               },
     {"blob.c",     "sql_unstage_all",     "SCAN image USING INDEX image_unlinked",
      "the partial index holds only what a crash left behind"                                                                    },
+    {"transfer.c", "sql_parts_forget",    "SCAN transfer_part",
+     "open requests of a daemon that died, all of them"                                                                         },
     {"transfer.c", "sql_abort_open",      "SCAN transfer USING INDEX transfer_open",
      "the partial index holds only open transfers; once at the start"                                                           },
     {"channel.c",  "sql_of_build",        "USE TEMP B-TREE FOR ORDER BY",

@@ -265,7 +265,14 @@ START_TEST(transfer_begins_and_ends)
     t.ended_at_s = 60;
     (void)snprintf(t.cause, sizeof t.cause, "peer_gone");
     (void)snprintf(t.detail, sizeof t.detail, "words");
-    OK(transfer_end(w.s.db, &t, EI));
+    struct intervals arrived = {.n = 0};
+    OK(transfer_arrived(w.s.db, 7, &arrived, EI));
+    ck_assert_uint_eq(arrived.n, 0);
+    ck_assert(intervals_add(&arrived, 0, 399) && intervals_add(&arrived, 500, 509));
+    OK(transfer_save(w.s.db, &t, &arrived, EI));
+    OK(transfer_arrived(w.s.db, 7, &arrived, EI));
+    ck_assert_int_eq(intervals_bytes(&arrived), 410);
+    ck_assert_int_eq(arrived.items[1].first, 500);
     OK(transfer_find(w.s.db, 7, &found, EI));
     ck_assert_int_eq(found.state, TRANSFER_ABORTED);
     ck_assert_str_eq(transfer_state_name(found.state), "aborted");
@@ -298,12 +305,43 @@ START_TEST(start_ends_what_a_dead_daemon_left_open)
         OK(transfer_insert(w.s.db, &t, EI));
         t.state = TRANSFER_SENT;
         if (id == 2)
-            OK(transfer_end(w.s.db, &t, EI));
+            OK(transfer_save(w.s.db, &t, &(struct intervals){.n = 0}, EI));
     }
+    OK(transfer_part_begin(w.s.db, 9, 1, EI));
     OK(transfer_abort_open(w.s.db, "server_shutdown", "", 99, EI));
     OK(transfer_list(w.s.db, u.id, each_transfer, text, EI));
     ck_assert_str_eq(text, "1aborted 2sent 3aborted ");
     ck_assert_int_eq(store_int(w.s.db, "SELECT ended_at_s FROM transfer WHERE id = 3"), 99);
+    ck_assert_int_eq(store_int(w.s.db, "SELECT count(*) FROM transfer_part"), 0);
+    store_close(&w.s);
+}
+END_TEST
+
+START_TEST(parts_lead_to_their_transfer)
+{
+    struct world w;
+    int64_t of, others;
+    world(&w);
+    struct update u = add(&w, w.device, &w.one, UPDATE_IN_PROGRESS, 10);
+    struct transfer t = transfer_of(&u, 7);
+    OK(transfer_insert(w.s.db, &t, EI));
+    OK(transfer_part_begin(w.s.db, 8, 7, EI));
+    OK(transfer_part_begin(w.s.db, 9, 7, EI));
+    OK(transfer_part_end(w.s.db, 7, &of, &others, EI)); /* the one that began it */
+    ck_assert_int_eq(of, 7);
+    ck_assert_int_eq(others, 2);
+    OK(transfer_part_end(w.s.db, 9, &of, &others, EI));
+    ck_assert_int_eq(of, 7);
+    ck_assert_int_eq(others, 1);
+    OK(transfer_part_end(w.s.db, 8, &of, &others, EI));
+    ck_assert_int_eq(others, 0);
+    OK(transfer_newest(w.s.db, u.id, &t, EI));
+    ck_assert_int_eq(t.id, 7);
+    FAILS(OTAD_E_NOENT, transfer_newest(w.s.db, u.id + 1, &t, EI));
+    OK(transfer_supersede(w.s.db, u.id, 70, EI));
+    OK(transfer_find(w.s.db, 7, &t, EI));
+    ck_assert_str_eq(t.cause, "superseded");
+    ck_assert_int_eq(t.ended_at_s, 70);
     store_close(&w.s);
 }
 END_TEST
@@ -323,6 +361,7 @@ static Suite *make_suite(void)
     tcase_set_timeout(t, 30);
     tcase_add_test(t, ids_are_unique_over_threads_and_grow);
     tcase_add_test(t, transfer_begins_and_ends);
+    tcase_add_test(t, parts_lead_to_their_transfer);
     tcase_add_test(t, start_ends_what_a_dead_daemon_left_open);
     suite_add_tcase(s, t);
     return s;
