@@ -278,6 +278,27 @@ START_TEST(edgent_esp32_installs_from_a_tokenized_url)
 }
 END_TEST
 
+/* It can't name itself: the token does, and the device says later what it runs. */
+START_TEST(edgent_esp32_is_known_by_its_token_and_by_what_it_asks_later)
+{
+    static const char said[] = "/fw/sensor/latest.version?mac=240AC4001900&version=";
+    char path[160], text[32], url[256];
+    struct stock_wire w = {.fd = -1};
+    (void)snprintf(path, sizeof path, "%s%s", said, OLD);
+    ck_assert(stock_httpclient_text(&w, &d, true, path, text, sizeof text));
+    issue("/api/v1/products/sensor/devices/240AC4001900/url", url);
+    struct stock_done done = stock_edgent_esp32(&d, url);
+    installed("Edgent_ESP32", &done, &sensor);
+    struct reply r = transfer_becomes("sensor", "240AC4001900", "sent");
+    reply_free(&r);
+    (void)snprintf(path, sizeof path, "%s%s", said, NEW);
+    ck_assert(stock_httpclient_text(&w, &d, true, path, text, sizeof text));
+    ck_assert_str_eq(text, NEW);
+    stock_close(&w);
+    ledger_says_installed("sensor", "240AC4001900");
+}
+END_TEST
+
 /* It would flash the page that comes with a 403: there must be none. */
 START_TEST(edgent_esp8266_installs_at_its_pace_and_flashes_no_error)
 {
@@ -599,6 +620,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, esp32_updatespiffs_gets_the_filesystem_and_never_a_sketch, 0, 4);
     tcase_add_loop_test(tc, edgent_esp32_installs_from_a_tokenized_url, 0,
                         (int)OTAD_COUNT(suffixes));
+    tcase_add_test(tc, edgent_esp32_is_known_by_its_token_and_by_what_it_asks_later);
     tcase_add_test(tc, edgent_esp8266_installs_at_its_pace_and_flashes_no_error);
     tcase_add_loop_test(tc, edgent_library_installs_by_its_sha256, 0, (int)OTAD_COUNT(suffixes));
     tcase_add_loop_test(tc, version_sketch_installs_once_whatever_its_spelling, 0,
