@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "otad/err.h"
+#include "otad/limits.h"
 #include "support/stock.h"
 #include "support/unit.h"
 
@@ -230,6 +231,65 @@ START_TEST(first_segment_holds_head_and_first_body_bytes)
 }
 END_TEST
 
+/* The request waits for the loader then, and the answer is made by another turn of the loop. */
+START_TEST(first_segment_of_a_cold_image_holds_head_and_first_body_bytes)
+{
+    char request[REQUEST_MAX], key[DAEMON_KEY];
+    struct daemon own = {.pid = 0};
+    daemon_start(&own, NULL);
+    daemon_key(&own, "root", "admin", NULL, key);
+    make_product(&own, key, "lamp");
+    publish(&own, key, "lamp", "2", NULL, 1, NULL);
+    daemon_stop(&own);
+    daemon_restart(&own);
+    size_t n =
+        stock_capture(&own, "esp8266-httpupdate-update-version", NULL, request, sizeof request);
+    struct stock_wire w = {.fd = raw_connect(&own)};
+    raw_send(w.fd, request, n);
+    ck_assert(stock_head(&w, false));
+    ck_assert_int_eq(w.status, 200);
+    ck_assert(w.at_once);
+    stock_close(&w);
+    daemon_free(&own);
+}
+END_TEST
+
+START_TEST(head_stays_small_with_the_longest_names)
+{
+    char slug[OTAD_SLUG_MAX + 1], version[OTAD_VERSION_MAX + 1], path[128];
+    static const char *const headers[] = {"User-Agent: ESP32-http-Update",
+                                          "Range: bytes=100000-199999", NULL};
+    memset(slug, 'p', sizeof slug - 1);
+    memset(version, '9', sizeof version - 1);
+    slug[sizeof slug - 1] = version[sizeof version - 1] = '\0';
+    const struct part parts[] = {
+        {.name = "file",       .filename = "x.bin", .data = sensor.data, .n = sensor.n},
+        FIELD("version", version),
+        FIELD("number", "2147483647"),
+        {.name = NULL}
+    };
+    make_product(&d, admin, slug);
+    struct reply r = upload(&d, admin, slug, parts);
+    CK_STATUS("upload", r, 201);
+    (void)snprintf(path, sizeof path, "/fw/%s/latest", slug);
+    reply_free(&r);
+    r = get(&d, NULL, path);
+    stock_check_wire("all", &r, false);
+    reply_free(&r);
+    /* also starts the lease that the range needs */
+    r = call(&d, "GET", path,
+             (struct call){
+                 .headers = (const char *const[]){headers[0], NULL}
+    });
+    stock_check_wire("to ESP32", &r, false);
+    reply_free(&r);
+    r = call(&d, "GET", path, (struct call){.headers = headers});
+    CK_STATUS("a part", r, 206);
+    stock_check_wire("a part", &r, false);
+    reply_free(&r);
+}
+END_TEST
+
 static const char *const dribbled[] = {"esp8266-httpupdate-update-version",
                                        "esp8266-seed-version-then-bin", "idf-esp_https_ota"};
 
@@ -292,6 +352,8 @@ static Suite *make_suite(void)
     tcase_add_test(tc, captured_resumption_goes_on_or_is_told_to_start_over);
     tcase_add_loop_test(tc, first_segment_holds_head_and_first_body_bytes, 0,
                         (int)OTAD_COUNT(with_image));
+    tcase_add_test(tc, first_segment_of_a_cold_image_holds_head_and_first_body_bytes);
+    tcase_add_test(tc, head_stays_small_with_the_longest_names);
     tcase_add_loop_test(tc, request_that_dribbles_in_is_served, 0, (int)OTAD_COUNT(dribbled));
     tcase_add_loop_test(tc, connection_of_http11_serves_requests_one_after_the_other_and_at_once, 0,
                         (int)OTAD_COUNT(kept_alive));

@@ -94,7 +94,7 @@ struct stock_done {
     int error;        /* the client's own number, e.g. -104; 0 = none, 1 = it has no numbers */
     const char *why;  /* in words */
     long status;      /* of the last answer */
-    char said[128];   /* version, or text of a sidecar */
+    char said[128];   /* version, text of a sidecar; Tasmota: the status of each attempt */
     struct img image; /* what was written to flash, whole or not */
     bool at_once;     /* of the answer with the image */
     unsigned requests;

@@ -248,9 +248,19 @@ static void rename_image(const char *path, const char *what, char *out, size_t r
                    dots != NULL ? dots : "");
 }
 
-/* support_tasmota.ino: whatever is not FAILED is success, also "no update". */
-static bool tasmota_is_done(struct stock_done *done)
+/* One attempt: its answer takes the place of the one before. support_tasmota.ino: whatever is not
+ * FAILED is success, also "no update". @return whether it is over */
+static bool tasmota_attempt(const struct daemon *d, const struct stock_device *dev, bool esp32,
+                            const char *url, struct stock_done *done)
 {
+    char statuses[sizeof done->said];
+    unsigned requests = done->requests + 1;
+    stock_free(done);
+    memcpy(statuses, done->said, sizeof statuses);
+    *done = run(d, dev, esp32, url);
+    done->requests = requests;
+    (void)snprintf(done->said, sizeof done->said, "%.100s%s%ld", statuses,
+                   statuses[0] != '\0' ? " " : "", done->status);
     if (done->result == STOCK_NO_UPDATE)
         done->result = STOCK_INSTALLED;
     return done->result != STOCK_FAILED;
@@ -261,42 +271,25 @@ struct stock_done stock_tasmota_esp8266(const struct daemon *d, const struct sto
 {
     char url[256], gz[256];
     struct stock_done done = {.result = STOCK_FAILED};
-    unsigned requests = 0;
     (void)snprintf(url, sizeof url, "%s", path);
     for (int left = 10; left > 0; left--) {
-        stock_free(&done);
         (void)snprintf(gz, sizeof gz, "%.240s%s", url, left <= 5 ? ".gz" : "");
-        done = stock_esp8266(d, dev, gz);
-        requests++;
-        if (tasmota_is_done(&done))
+        if (tasmota_attempt(d, dev, false, gz, &done))
             break;
         if (done.error == -100 || done.error == -107)
             rename_image(path, "minimal", url, sizeof url);
     }
-    done.requests = requests;
-    return done;
-}
-
-static struct stock_done tasmota_esp32(const struct daemon *d, const struct stock_device *dev,
-                                       const char *path)
-{
-    struct stock_done done = {.result = STOCK_FAILED};
-    unsigned requests = 0;
-    for (int left = 5; left > 0; left--) {
-        stock_free(&done);
-        done = stock_esp32(d, dev, path);
-        requests++;
-        if (tasmota_is_done(&done))
-            break;
-    }
-    done.requests = requests;
     return done;
 }
 
 struct stock_done stock_tasmota_esp32(const struct daemon *d, const struct stock_device *dev,
                                       const char *path)
 {
-    return tasmota_esp32(d, dev, path);
+    struct stock_done done = {.result = STOCK_FAILED};
+    for (int left = 5; left > 0; left--)
+        if (tasmota_attempt(d, dev, true, path, &done))
+            break;
+    return done;
 }
 
 struct stock_done stock_tasmota_safeboot(const struct daemon *d, const struct stock_device *dev,
@@ -304,7 +297,7 @@ struct stock_done stock_tasmota_safeboot(const struct daemon *d, const struct st
 {
     char url[256];
     rename_image(path, "safeboot", url, sizeof url);
-    return tasmota_esp32(d, dev, url);
+    return stock_tasmota_esp32(d, dev, url);
 }
 
 /* ---- sketches ----------------------------------------------------------------------------- */
