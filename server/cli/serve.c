@@ -129,7 +129,10 @@ static struct http_limits http_limits(const struct config *c)
     return (struct http_limits){.connections_per_address = c->connections_per_address,
                                 .header_timeout_s = c->header_timeout_s,
                                 .body_timeout_s = c->body_timeout_s,
-                                .image_max_bytes = c->image_max_bytes};
+                                .image_max_bytes = c->image_max_bytes,
+                                .trusted_proxies = &c->trusted_proxies,
+                                .allowed_hosts = &c->allowed_hosts,
+                                .public_url = c->public_url};
 }
 
 static enum otad_err start_http(struct daemon *d, struct otad_errinfo *ei)
