@@ -79,19 +79,19 @@ enum otad_err migrate_with(struct db *db, const char *path, const struct migrati
                          "(%.120s.before-NNNN).",
                          path);
     }
-    if (have <= 0)
+    const bool is_new = have <= 0;
+    if (is_new)
         err = check_empty(db, path, ei);
     for (size_t i = 0; i < n && err == OTAD_E_OK; i++) {
         const struct migration *m = &list[i];
         if (m->number <= have)
             continue;
-        if (have > 0)
+        if (!is_new)
             err = keep_copy(db, path, m->number, log, ei);
         if (err == OTAD_E_OK)
             err = apply(db, m, ei);
         if (err == OTAD_E_OK)
             log_info(log, "migrate.applied", "name=%s", m->name);
-        have = m->number;
     }
     return err;
 }

@@ -43,7 +43,7 @@ void store_file(struct store *s)
 
 void store_close(struct store *s)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm", ".before-0002", ".before-0003"};
+    static const char *const suffixes[] = {"", "-wal", "-shm", ".before-0902", ".before-0903"};
     db_close(&s->db);
     (void)close(s->log.fd);
     if (s->dir[0] == '\0')
