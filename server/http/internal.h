@@ -67,7 +67,7 @@ struct http_req {
     char address[46];
     char *local;
     unsigned status;
-    char path[]; /* as it came, without the query; two NULs follow */
+    char path[]; /* as it came, without query and product key; two NULs follow */
 };
 
 /* One event loop: a thread of MHD's with a listen socket. */
