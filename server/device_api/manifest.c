@@ -19,6 +19,7 @@
 #include "device_api/ask.h"
 #include "device_api/build_url.h"
 #include "device_api/device_api.h"
+#include "fleet/blob.h"
 #include "fleet/product.h"
 #include "http/reply.h"
 
@@ -36,10 +37,30 @@ struct manifest {
 
 /* ---- gathering ---------------------------------------------------------------------------- */
 
+/* Whether the application's file is what goes to the start of the flash. That of an ESP8266 holds
+ * the boot loader, and there are no merged images of that chip; but the ROM unpacks no gzip. */
+static bool starts_by_itself(struct db *db, const struct build *app)
+{
+    char *text = NULL;
+    if (strcmp(app->chip, "ESP8266") != 0 || blob_facts(db, app->image, &text, NULL) != OTAD_E_OK)
+        return false;
+    json_t *facts = json_loads(text, 0, NULL);
+    const char *kind = json_string_value(json_object_get(facts, "kind"));
+    bool yes =
+        kind != NULL && strcmp(kind, "esp8266_app") == 0 && json_object_get(facts, "gzip") == NULL;
+    json_decref(facts);
+    free(text);
+    return yes;
+}
+
 /* The factory build of the app's version, else the newest: a later `ota` brings the rest. */
 static enum otad_err find_factory(struct db *db, const struct manifest *m, struct build *out,
                                   struct otad_errinfo *ei)
 {
+    if (starts_by_itself(db, &m->app)) {
+        *out = m->app;
+        return OTAD_E_OK;
+    }
     enum otad_err err =
         build_find_version(db, m->product.id, BUILD_FACTORY, m->app.version, out, ei);
     if (err == OTAD_E_NOENT || (err == OTAD_E_OK && out->withdrawn_at_s != 0))

@@ -8,9 +8,8 @@
 #include "base/digest.h"
 #include "fleet/key.h"
 
-static const char sql_insert[] =
-    "INSERT INTO product_key (product, name, hash, hint, created_at_s)"
-    " VALUES (:product, :name, :hash, :hint, :now) RETURNING id";
+static const char sql_insert[] = "INSERT INTO product_key (product, name, hash, hint, created_at_s)"
+                                 " VALUES (:product, :name, :hash, :hint, :now) RETURNING id";
 static const char sql_list[] =
     "SELECT id, product, name, hint, created_at_s, revoked_at_s FROM product_key"
     " WHERE product = :product ORDER BY id";
@@ -42,7 +41,8 @@ static enum otad_err make_secret(char text[PRODUCT_KEY_LEN + 1])
 
 bool product_key_hash(const char *text, uint8_t out[OTAD_SHA256_LEN])
 {
-    return strlen(text) == PRODUCT_KEY_LEN && digest_sha256(text, PRODUCT_KEY_LEN, out) == OTAD_E_OK;
+    return strlen(text) == PRODUCT_KEY_LEN &&
+           digest_sha256(text, PRODUCT_KEY_LEN, out) == OTAD_E_OK;
 }
 
 enum otad_err product_key_create(struct db *db, struct product_key *k,

@@ -80,24 +80,24 @@ static const struct carrier {
     const char *what, *path;
     const char *header, *user;
 } carriers[] = {
-    {"in the path",            "/fw/lamp~KEY/latest",                       NULL,              NULL     },
-    {"in the path, with .bin", "/fw/lamp~KEY/latest.bin",                   NULL,              NULL     },
-    {"before a MAC",           "/fw/lamp~KEY/5CCF7FA1B2C3.bin",             NULL,              NULL     },
-    {"before a .version",      "/fw/lamp~KEY/5CCF7FA1B2C3.version",         NULL,              NULL     },
-    {"before a sidecar",       "/fw/lamp~KEY/latest.version",               NULL,              NULL     },
-    {"before an MD5",          "/fw/lamp~KEY/latest.md5",                   NULL,              NULL     },
-    {"before a SHA-256",       "/fw/lamp~KEY/latest.sha256",                NULL,              NULL     },
-    {"before an offer",        "/fw/lamp~KEY/latest.json",                  NULL,              NULL     },
-    {"before a manifest",      "/fw/lamp~KEY/manifest.json",                NULL,              NULL     },
-    {"the tilde encoded",      "/fw/lamp%7EKEY/latest",                     NULL,              NULL     },
-    {"in the query",           "/fw/lamp/latest?key=KEY",                   NULL,              NULL     },
-    {"in a longer query",      "/fw/lamp/latest.version?mac=" MAC "&key=KEY", NULL,            NULL     },
-    {"in a header",            "/fw/lamp/latest",          "X-Otad-Key: KEY",                  NULL     },
-    {"in lower case",          "/fw/lamp/latest",          "x-otad-key: KEY",                  NULL     },
-    {"as a bearer",            "/fw/lamp/latest",          "Authorization: Bearer KEY",        NULL     },
-    {"as a password",          "/fw/lamp/latest",          NULL,                          "device:KEY"  },
-    {"without a user name",    "/fw/lamp/latest",          NULL,                          ":KEY"        },
-    {"as a password, of a MAC", "/fw/lamp/5CCF7FA1B2C3.bin", NULL,                        "x:KEY"       },
+    {"in the path",             "/fw/lamp~KEY/latest",                         NULL,                        NULL        },
+    {"in the path, with .bin",  "/fw/lamp~KEY/latest.bin",                     NULL,                        NULL        },
+    {"before a MAC",            "/fw/lamp~KEY/5CCF7FA1B2C3.bin",               NULL,                        NULL        },
+    {"before a .version",       "/fw/lamp~KEY/5CCF7FA1B2C3.version",           NULL,                        NULL        },
+    {"before a sidecar",        "/fw/lamp~KEY/latest.version",                 NULL,                        NULL        },
+    {"before an MD5",           "/fw/lamp~KEY/latest.md5",                     NULL,                        NULL        },
+    {"before a SHA-256",        "/fw/lamp~KEY/latest.sha256",                  NULL,                        NULL        },
+    {"before an offer",         "/fw/lamp~KEY/latest.json",                    NULL,                        NULL        },
+    {"before a manifest",       "/fw/lamp~KEY/manifest.json",                  NULL,                        NULL        },
+    {"the tilde encoded",       "/fw/lamp%7EKEY/latest",                       NULL,                        NULL        },
+    {"in the query",            "/fw/lamp/latest?key=KEY",                     NULL,                        NULL        },
+    {"in a longer query",       "/fw/lamp/latest.version?mac=" MAC "&key=KEY", NULL,                        NULL        },
+    {"in a header",             "/fw/lamp/latest",                             "X-Otad-Key: KEY",           NULL        },
+    {"in lower case",           "/fw/lamp/latest",                             "x-otad-key: KEY",           NULL        },
+    {"as a bearer",             "/fw/lamp/latest",                             "Authorization: Bearer KEY", NULL        },
+    {"as a password",           "/fw/lamp/latest",                             NULL,                        "device:KEY"},
+    {"without a user name",     "/fw/lamp/latest",                             NULL,                        ":KEY"      },
+    {"as a password, of a MAC", "/fw/lamp/5CCF7FA1B2C3.bin",                   NULL,                        "x:KEY"     },
 };
 
 static struct reply carry(const struct carrier *c, const char *secret)
@@ -156,11 +156,24 @@ END_TEST
 /* ---- what a stranger gets ----------------------------------------------------------------- */
 
 static const char *const names[] = {
-    "latest",        "latest.bin",       "latest.version",       "latest.version?number",
-    "latest.md5",    "latest.sha256",    "latest.json",          "manifest.json",
-    MAC ".version",  MAC ".bin",         "tasmota-minimal.bin",  "tasmota.bin.gz",
-    "latest?mode=x", "latest?mac=" MAC,  "manifest.json?mac=" MAC, "latest?key=",
-    "nothing",       "../lamp",
+    "latest",
+    "latest.bin",
+    "latest.version",
+    "latest.version?number",
+    "latest.md5",
+    "latest.sha256",
+    "latest.json",
+    "manifest.json",
+    MAC ".version",
+    MAC ".bin",
+    "tasmota-minimal.bin",
+    "tasmota.bin.gz",
+    "latest?mode=x",
+    "latest?mac=" MAC,
+    "manifest.json?mac=" MAC,
+    "latest?key=",
+    "nothing",
+    "../lamp",
 };
 
 START_TEST(nothing_leaks_without_a_key)
@@ -188,9 +201,9 @@ END_TEST
 static const struct row {
     const char *what, *policy;
 } hidden[] = {
-    {"disabled",     "{\"disabled\":true}"     },
-    {"of Tasmota",   "{\"client\":\"tasmota\"}"},
-    {"renamed",      "{\"name\":\"Secret\"}"   },
+    {"disabled",   "{\"disabled\":true}"     },
+    {"of Tasmota", "{\"client\":\"tasmota\"}"},
+    {"renamed",    "{\"name\":\"Secret\"}"   },
 };
 
 START_TEST(other_policy_does_not_show_without_a_key)
@@ -462,19 +475,19 @@ static const struct refused {
     bool as_publisher;
     long want;
 } refused[] = {
-    {"a publisher lists",   "GET",    PRODUCT "/keys",                 NULL,                     true,  403},
-    {"a publisher makes",   "POST",   PRODUCT "/keys",                 "{\"name\":\"k\"}",       true,  403},
-    {"a publisher revokes", "DELETE", PRODUCT "/keys/taken",           NULL,                     true,  403},
-    {"a taken name",        "POST",   PRODUCT "/keys",                 "{\"name\":\"taken\"}",   false, 409},
-    {"no name",             "POST",   PRODUCT "/keys",                 "{}",                     false, 422},
-    {"an empty name",       "POST",   PRODUCT "/keys",                 "{\"name\":\"\"}",        false, 422},
-    {"a name with a slash", "POST",   PRODUCT "/keys",                 "{\"name\":\"a/b\"}",     false, 422},
-    {"an unknown field",    "POST",   PRODUCT "/keys",                 "{\"name\":\"k\",\"role\":\"x\"}", false, 422},
-    {"an unknown key",      "DELETE", PRODUCT "/keys/none",            NULL,                     false, 404},
-    {"an unknown product",  "GET",    "/api/v1/products/none/keys",    NULL,                     false, 404},
-    {"no such access",      "PATCH",  PRODUCT,                         "{\"access\":\"closed\"}", false, 422},
-    {"no such client",      "PATCH",  PRODUCT,                         "{\"client\":\"esphome\"}", false, 422},
-    {"access as a boolean", "PATCH",  PRODUCT,                         "{\"access\":true}",      false, 422},
+    {"a publisher lists",   "GET",    PRODUCT "/keys",              NULL,                              true,  403},
+    {"a publisher makes",   "POST",   PRODUCT "/keys",              "{\"name\":\"k\"}",                true,  403},
+    {"a publisher revokes", "DELETE", PRODUCT "/keys/taken",        NULL,                              true,  403},
+    {"a taken name",        "POST",   PRODUCT "/keys",              "{\"name\":\"taken\"}",            false, 409},
+    {"no name",             "POST",   PRODUCT "/keys",              "{}",                              false, 422},
+    {"an empty name",       "POST",   PRODUCT "/keys",              "{\"name\":\"\"}",                 false, 422},
+    {"a name with a slash", "POST",   PRODUCT "/keys",              "{\"name\":\"a/b\"}",              false, 422},
+    {"an unknown field",    "POST",   PRODUCT "/keys",              "{\"name\":\"k\",\"role\":\"x\"}", false, 422},
+    {"an unknown key",      "DELETE", PRODUCT "/keys/none",         NULL,                              false, 404},
+    {"an unknown product",  "GET",    "/api/v1/products/none/keys", NULL,                              false, 404},
+    {"no such access",      "PATCH",  PRODUCT,                      "{\"access\":\"closed\"}",         false, 422},
+    {"no such client",      "PATCH",  PRODUCT,                      "{\"client\":\"esphome\"}",        false, 422},
+    {"access as a boolean", "PATCH",  PRODUCT,                      "{\"access\":true}",               false, 422},
 };
 
 START_TEST(change_refused)

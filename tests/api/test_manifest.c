@@ -43,7 +43,7 @@ static void put(const char *chip, const char *version, uint64_t seed, bool facto
     struct img file = {0};
     make_image(chip, seed, factory, &file);
     const struct part parts[] = {
-        {.name = "file", .filename = "x.bin", .data = file.data, .n = file.n},
+        {.name = "file",     .filename = "x.bin", .data = file.data, .n = file.n},
         FIELD("version", version),
         FIELD("kind", factory ? "factory" : "app"),
         FIELD("notes", notes),
@@ -92,7 +92,8 @@ static json_t *esphome_ota(const struct reply *r, const char *family)
     (void)text_of(r->json, "version");
     json_t *build;
     size_t i;
-    json_array_foreach(json_object_get(r->json, "builds"), i, build) {
+    json_array_foreach(json_object_get(r->json, "builds"), i, build)
+    {
         if (strcmp(text_of(build, "chipFamily"), family) != 0)
             continue;
         json_t *ota = json_object_get(build, "ota");
@@ -140,8 +141,10 @@ START_TEST(esphome_of_each_family_finds_its_build)
     ck_assert_str_eq(text_of(r.json, "version"), "1.0.0");
     ck_assert_str_eq(text_of(ota, "md5"), md5.body);
     ck_assert_ptr_null(json_object_get(ota, "summary"));
-    ck_assert_ptr_null(reply_at(&r, "builds.0.parts"));
-    ck_assert_ptr_null(reply_at(&r, "new_install_prompt_erase"));
+    if (strcmp(families[_i], "ESP8266") != 0) { /* whose application is all there is to flash */
+        ck_assert_ptr_null(reply_at(&r, "builds.0.parts"));
+        ck_assert_ptr_null(reply_at(&r, "new_install_prompt_erase"));
+    }
     ck_assert_uint_eq(json_array_size(reply_at(&r, "builds")), 1);
     check_is_image(text_of(ota, "path"), families[_i], 1, false);
     ck_assert_str_eq(reply_header(&r, "Content-Type"), "application/json");
@@ -262,7 +265,7 @@ START_TEST(manifest_of_nothing_is_404)
     put("ESP32", "1.0.0", 1, false, "", NULL);
     img_build_littlefs(4096, 8, 0, &fs);
     const struct part parts[] = {
-        {.name = "file", .filename = "fs.bin", .data = fs.data, .n = fs.n},
+        {.name = "file",   .filename = "fs.bin", .data = fs.data, .n = fs.n},
         FIELD("version", "1"),
         FIELD("channel", "fs"),
         {.name = NULL},
@@ -328,11 +331,11 @@ static const struct pick {
     const char *withdrawn;  /* one of them, or NULL */
     uint64_t want;          /* seed; 0: no parts */
 } picks[] = {
-    {"the app's version",            {"1.0.0", "2.0.0", "3.0.0"}, NULL,    11},
-    {"the newest, none is equal",    {"0.8", "0.9", NULL},        NULL,    11},
-    {"the newest, equal is withdrawn", {"1.0.0", "2.0.0", NULL},  "2.0.0", 10},
-    {"the newest in force",          {"0.8", "0.9", NULL},        "0.9",   10},
-    {"the only one is withdrawn",    {"0.8", NULL, NULL},         "0.8",   0 },
+    {"the app's version",              {"1.0.0", "2.0.0", "3.0.0"}, NULL,    11},
+    {"the newest, none is equal",      {"0.8", "0.9", NULL},        NULL,    11},
+    {"the newest, equal is withdrawn", {"1.0.0", "2.0.0", NULL},    "2.0.0", 10},
+    {"the newest in force",            {"0.8", "0.9", NULL},        "0.9",   10},
+    {"the only one is withdrawn",      {"0.8", NULL, NULL},         "0.8",   0 },
 };
 
 START_TEST(parts_are_the_factory_build_that_fits_best)
@@ -353,6 +356,32 @@ START_TEST(parts_are_the_factory_build_that_fits_best)
     else
         ck_assert_msg(reply_at(&r, "builds.0.parts") == NULL, "%s: %s", p->what, r.body);
     reply_free(&r);
+}
+END_TEST
+
+START_TEST(application_of_an_esp8266_is_its_part_unless_packed)
+{
+    struct img plain = {0}, packed = {0};
+    put("ESP8266", "1.0.0", 1, false, "", NULL);
+    struct reply r = get(&d, NULL, MANIFEST);
+    check_is_image(part_url(&r), "ESP8266", 1, false);
+    reply_free(&r);
+    make_image("ESP8266", 2, false, &plain);
+    img_gzip(&plain, &packed);
+    const struct part parts[] = {
+        {.name = "file",       .filename = "x.bin", .data = packed.data, .n = packed.n},
+        FIELD("version", "2.0.0"),
+        {.name = NULL},
+    };
+    r = upload(&d, admin, "lamp", parts);
+    CK_STATUS("gzip", r, 201);
+    reply_free(&r);
+    r = get(&d, NULL, MANIFEST);
+    ck_assert_ptr_nonnull(esphome_ota(&r, "ESP8266"));
+    ck_assert_ptr_null(reply_at(&r, "builds.0.parts"));
+    reply_free(&r);
+    img_free(&plain);
+    img_free(&packed);
 }
 END_TEST
 
@@ -441,6 +470,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, head_has_the_length_of_get);
     tcase_add_test(tc, product_with_a_key_is_no_other_origins);
     tcase_add_loop_test(tc, parts_are_the_factory_build_that_fits_best, 0, (int)OTAD_COUNT(picks));
+    tcase_add_test(tc, application_of_an_esp8266_is_its_part_unless_packed);
     tcase_add_test(tc, factory_build_goes_only_to_who_says_no_mode);
     tcase_add_test(tc, esp32fota_reads_latest_json);
     tcase_add_test(tc, documents_stay_small_with_the_longest_names);
