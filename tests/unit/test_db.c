@@ -395,7 +395,7 @@ START_TEST(backup_holds_what_was_committed)
     char path[96];
     store_file(&s);
     (void)store_product(s.db, "lamp");
-    (void)snprintf(path, sizeof path, "%s.before-0002", s.path);
+    (void)snprintf(path, sizeof path, "%s.before-0902", s.path);
     OK(db_backup(s.db, path, EI));
     (void)store_product(s.db, "plug");
     OK(db_open(path, DB_READ, &copy, EI));
