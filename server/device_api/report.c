@@ -8,6 +8,7 @@
 #include "device_api/access.h"
 #include "device_api/device_api.h"
 #include "device_api/report_read.h"
+#include "fleet/device.h"
 #include "fleet/otad.h"
 #include "fleet/overlay.h"
 #include "http/reply.h"
@@ -53,8 +54,16 @@ static enum otad_err answer(struct http_req *req, void *work, struct otad_errinf
     return r->err;
 }
 
-/* Product and device, as a check-in reads them: a report of an unknown device costs a read, not a
- * write. */
+/* A report of an unknown device costs reads, not a write. The last look is for a device that was
+ * being written when `row` was read, and had left the overlay when that was asked. */
+static bool is_known(struct otad *o, struct db *db, const struct checkin_row *row, uint64_t mac)
+{
+    struct device d;
+    return row->device != 0 || overlay_knows(o->overlay, row->product, mac) ||
+           device_find(db, row->product, mac, &d, NULL) == OTAD_E_OK;
+}
+
+/* Product and device, as a check-in reads them. */
 static enum otad_err load(const struct http_req *req, struct report_job *job, bool *known,
                           struct otad_errinfo *ei)
 {
@@ -74,7 +83,7 @@ static enum otad_err load(const struct http_req *req, struct report_job *job, bo
         return err;
     job->product = row.product;
     job->report.authenticated = row.key_ok;
-    *known = row.device != 0 || overlay_knows(o->overlay, row.product, job->mac);
+    *known = is_known(o, db, &row, job->mac);
     return OTAD_E_OK;
 }
 
