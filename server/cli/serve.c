@@ -25,9 +25,10 @@
 #include "http/http.h"
 #include "routes.h"
 
-#define LEASES_MAX 32768 /* clients that may resume on a URL that names no build: 3.5 MiB at most  \
-                          */
-#define FACTS_MAX 20000  /* unflushed facts, up to 1 KiB each; transfers may take twice as many */
+#define LEASES_MAX                                                                                 \
+    32768               /* clients that may resume on a URL that names no build: 3.5 MiB at most   \
+                         */
+#define FACTS_MAX 20000 /* unflushed facts, up to 1 KiB each; transfers may take twice as many */
 
 /* The daemon and what only its start and end care about. */
 struct daemon {

@@ -53,7 +53,7 @@ static void *on_target(void *cls, const char *as_sent, struct MHD_Connection *mh
     }
     req->http = cls;
     req->mhd = mhd;
-    memcpy(req->path, raw, path_n); /* the query may hold a token: never logged */
+    target_copy_loggable(raw, path_n, req->path); /* the query may hold a token: never logged */
     req->asked = asked;
     asked->params.n = 0;
     req->target_ok = target_parse(raw, asked->text, &asked->target);

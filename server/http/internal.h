@@ -71,7 +71,7 @@ struct http_req {
     char *proxy; /* NULL: none */
     char *local;
     unsigned status;
-    char path[]; /* as it came, without the query; two NULs follow */
+    char path[]; /* as it came, without query and product key; two NULs follow */
 };
 
 /* One event loop: a thread of MHD's with a listen socket. */
