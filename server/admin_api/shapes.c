@@ -27,11 +27,13 @@ static json_t *checked(json_t *shape, struct otad_errinfo *ei)
 json_t *shape_product(struct db *db, const struct product *p, struct otad_errinfo *ei)
 {
     (void)db;
-    return checked(json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:o}", "slug", p->slug,
-                             "name", p->name, "chip", p->chip, "disabled", p->disabled,
-                             "default_channel", p->default_channel, "max_devices",
-                             (json_int_t)p->max_devices, "devices", (json_int_t)p->device_count,
-                             "anonymous_checkins", (json_int_t)p->anonymous_checkins, "last_number",
+    return checked(json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "slug",
+                             p->slug, "name", p->name, "chip", p->chip, "disabled", p->disabled,
+                             "access", product_access_name(p->access), "client",
+                             product_client_name(p->client), "default_channel", p->default_channel,
+                             "max_devices", (json_int_t)p->max_devices, "devices",
+                             (json_int_t)p->device_count, "anonymous_checkins",
+                             (json_int_t)p->anonymous_checkins, "last_number",
                              (json_int_t)p->last_number, "created_at", json_time(p->created_at_s)),
                    ei);
 }
@@ -201,6 +203,13 @@ json_t *shape_key(const struct key *k)
     return json_pack("{s:o, s:s, s:o, s:s, s:o, s:o}", "name", json_text(k->name), "role",
                      key_role_name(k->role), "product",
                      k->product != 0 ? json_string(k->product_slug) : json_null(), "hint", k->hint,
+                     "created_at", json_time(k->created_at_s), "revoked_at",
+                     json_time(k->revoked_at_s));
+}
+
+json_t *shape_product_key(const struct product_key *k)
+{
+    return json_pack("{s:o, s:s, s:o, s:o}", "name", json_text(k->name), "hint", k->hint,
                      "created_at", json_time(k->created_at_s), "revoked_at",
                      json_time(k->revoked_at_s));
 }

@@ -35,6 +35,10 @@ static const struct option_row rows[] = {
      "a request head must be complete after so long"},
     {"http", "body_timeout_s", OPTION_INT, AT(body_timeout_s), "600", 1, 86400, "s", NULL, NULL, true,
      "an upload must be complete after so long"},
+    {"http", "trusted_proxies", OPTION_LIST, AT(trusted_proxies), "", 0, 0, "NET", NULL, NULL, true,
+     "addresses or networks of reverse proxies whose X-Forwarded-For, X-Forwarded-Proto and Forwarded are believed"},
+    {"http", "allowed_hosts", OPTION_LIST, AT(allowed_hosts), "", 0, 0, "HOST", NULL, NULL, true,
+     "further names under which browsers may reach this server; its own name, addresses and public_url's host always may"},
 
     {"storage", "image_max_bytes", OPTION_SIZE, AT(image_max_bytes), "16777216", 4096, MIB(1024), "bytes", NULL, NULL, true,
      "largest image that may be uploaded"},

@@ -25,9 +25,10 @@
 #include "http/http.h"
 #include "routes.h"
 
-#define LEASES_MAX 32768 /* clients that may resume on a URL that names no build: 3.5 MiB at most  \
-                          */
-#define FACTS_MAX 20000  /* unflushed facts, up to 1 KiB each; transfers may take twice as many */
+#define LEASES_MAX                                                                                 \
+    32768               /* clients that may resume on a URL that names no build: 3.5 MiB at most   \
+                         */
+#define FACTS_MAX 20000 /* unflushed facts, up to 1 KiB each; transfers may take twice as many */
 
 /* The daemon and what only its start and end care about. */
 struct daemon {
@@ -129,7 +130,10 @@ static struct http_limits http_limits(const struct config *c)
     return (struct http_limits){.connections_per_address = c->connections_per_address,
                                 .header_timeout_s = c->header_timeout_s,
                                 .body_timeout_s = c->body_timeout_s,
-                                .image_max_bytes = c->image_max_bytes};
+                                .image_max_bytes = c->image_max_bytes,
+                                .trusted_proxies = &c->trusted_proxies,
+                                .allowed_hosts = &c->allowed_hosts,
+                                .public_url = c->public_url};
 }
 
 static enum otad_err start_http(struct daemon *d, struct otad_errinfo *ei)

@@ -21,6 +21,9 @@ static const char sql_by_version[] =
 static const char sql_by_sha256[] =
     SELECT "WHERE i.sha256 = :sha256 AND i.linked_at_s IS NOT NULL AND b.product = :product"
            " ORDER BY b.seq DESC LIMIT 1";
+static const char sql_factory[] =
+    SELECT "WHERE b.product = :product AND b.kind = 'factory' AND b.withdrawn_at_s IS NULL"
+           " ORDER BY b.seq DESC LIMIT 1";
 static const char sql_list[] =
     SELECT "WHERE b.product = :product AND b.seq < :before ORDER BY b.seq DESC LIMIT :limit";
 static const char sql_insert[] =
@@ -131,6 +134,14 @@ enum otad_err build_find_version(struct db *db, int64_t product, enum build_kind
     db_bind_int(&q, ":product", product);
     db_bind_text(&q, ":kind", kinds[kind]);
     db_bind_text(&q, ":version", version);
+    return read_one(&q, out, ei);
+}
+
+enum otad_err build_find_factory(struct db *db, int64_t product, struct build *out,
+                                 struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_factory);
+    db_bind_int(&q, ":product", product);
     return read_one(&q, out, ei);
 }
 

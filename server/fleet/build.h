@@ -47,6 +47,9 @@ enum otad_err build_find_seq(struct db *db, int64_t seq, struct build *out,
 enum otad_err build_find_version(struct db *db, int64_t product, enum build_kind kind,
                                  const char *version, struct build *out,
                                  struct otad_errinfo *ei) OTAD_MUSTCHECK;
+/** The newest factory build that wasn't withdrawn. */
+enum otad_err build_find_factory(struct db *db, int64_t product, struct build *out,
+                                 struct otad_errinfo *ei) OTAD_MUSTCHECK;
 /** The newest build of a product with these bytes. */
 enum otad_err build_find_sha256(struct db *db, int64_t product,
                                 const uint8_t sha256[OTAD_SHA256_LEN], struct build *out,
