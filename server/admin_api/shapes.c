@@ -64,13 +64,14 @@ json_t *shape_build(struct db *db, const char *slug, const struct build *b, stru
     }
     return checked(
         json_pack(
-            "{s:o, s:s, s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o, s:b, s:o, s:o, s:o}",
+            "{s:o, s:s, s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o}",
             "id", json_id(b->id), "product", slug, "version", b->version, "number",
             (json_int_t)b->number, "kind", build_kind_name(b->kind), "chip", b->chip, "size",
             (json_int_t)b->size_bytes, "md5", md5, "sha256", sha256, "filename",
             json_text(b->filename), "channels", channels, "notes", json_text(b->notes), "forced",
             b->forced, "created_at", json_time(b->created_at_s), "withdrawn_at",
-            json_time(b->withdrawn_at_s), "image", image_facts(db, b->image)),
+            json_time(b->withdrawn_at_s), "pruned_at", json_time(b->pruned_at_s), "image",
+            image_facts(db, b->image)),
         ei);
 }
 
