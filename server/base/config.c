@@ -61,7 +61,7 @@ static const struct option_row rows[] = {
      "how long a broken download of `latest` or `{mac}.bin` may go on where it stopped"},
 
     {"retention", "history_days", OPTION_INT, AT(history_days), "180", 0, 36500, "days", NULL, NULL, true,
-     "how long transfers and reports are kept; updates stay, and those of a device's newest; 0 means for ever"},
+     "how long transfers and reports are kept; those of a device's newest update stay; 0 means for ever"},
     {"retention", "updates_days", OPTION_INT, AT(updates_days), "0", 0, 36500, "days", NULL, NULL, true,
      "how long updates that are over are kept; a device's newest stays; 0 means for ever"},
     {"retention", "audit_days", OPTION_INT, AT(audit_days), "730", 0, 36500, "days", NULL, NULL, true,

@@ -206,7 +206,9 @@ static enum otad_err restore_build(struct intake *w, struct db *db, struct otad_
 {
     struct build *b = &w->job->build;
     int64_t old = b->image;
-    ingest_warn(w->job, "This build was here before; retention had let its image go");
+    ingest_warn(w->job,
+                "This build was here before; retention had let its image go, and will again "
+                "once no channel and no pin wants it");
     enum otad_err err = build_restore(db, b->seq, w->image, ei);
     if (err == OTAD_E_OK)
         err = blob_drop_unused(db, old, ei);

@@ -17,10 +17,10 @@
 #include "fleet/update.h"
 
 #define DAY_S 86400
-#define STEP_MS 1000      /* between two steps of a pass */
-#define FIRST_PASS_S 60   /* a start has other things to do */
-#define SLOW_STEP_MS 100  /* a step that took longer was too large for this disk */
-#define QUICK_STEP_MS 25  /* one that took less may be larger */
+#define STEP_MS 1000     /* between two steps of a pass */
+#define FIRST_PASS_S 60  /* a start has other things to do */
+#define SLOW_STEP_MS 100 /* a step that took longer was too large for this disk */
+#define QUICK_STEP_MS 25 /* one that took less may be larger */
 
 /* ---- one step ----------------------------------------------------------------------------- */
 
@@ -187,8 +187,8 @@ static enum otad_err run(struct write_job *job, struct db *db, struct otad_errin
     struct retention *r = (struct retention *)job;
     int64_t start = now_ms(r);
     r->next = r->pass; /* it may run twice */
-    enum otad_err err = retention_step(db, &r->limits, clock_wall_s(&r->otad->clock), r->rows,
-                                       &r->next, ei);
+    enum otad_err err =
+        retention_step(db, &r->limits, clock_wall_s(&r->otad->clock), r->rows, &r->next, ei);
     r->took_ms = now_ms(r) - start;
     return err;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Retention: what is old goes, in steps so small that nobody waits for one. States and counts stay:
- * of an update's history the transfers and reports go, the update itself only when it was asked for;
- * of a build its image's bytes go, never its row.
+ * of an update's history the transfers and reports go, the update itself only when it was asked
+ * for; of a build its image's bytes go, never its row.
  *
  * A pass walks over all there is; then nothing happens for retention.interval_s. Its steps are jobs
  * of the writer (db/writer.h), one at a time, a second apart, and none while others wait there.
@@ -14,9 +14,9 @@
 
 #include "fleet/otad.h"
 
-#define RETENTION_ROWS 500   /* looked at in one step, at most */
+#define RETENTION_ROWS 500    /* looked at in one step, at most */
 #define RETENTION_ROWS_MIN 20 /* on a slow disk */
-#define RETENTION_CHUNKS 4   /* of images deleted in one step: as much as an upload writes in one */
+#define RETENTION_CHUNKS 4 /* of images deleted in one step: as much as an upload writes in one */
 
 /** 0 = never, no limit. */
 struct retention_limits {
@@ -39,8 +39,8 @@ enum retention_phase {
 /** How far a pass has come. {0} = its beginning. */
 struct retention_pass {
     enum retention_phase phase;
-    int64_t after_s, after_id;       /* within the phase */
-    int64_t gone[RETENTION_DONE];    /* rows deleted (builds: let go) so far, by phase */
+    int64_t after_s, after_id;    /* within the phase */
+    int64_t gone[RETENTION_DONE]; /* rows deleted (builds: let go) so far, by phase */
 };
 
 /** One step of a pass: looks at up to `rows` rows, in the phase that comes next and has any. Run in

@@ -75,9 +75,10 @@ static void add_reports(int64_t update, int64_t days, int n)
 {
     char sql[200];
     for (int i = 0; i < n; i++) {
-        (void)snprintf(sql, sizeof sql,
-                       "INSERT INTO report (\"update\", result, at_s) VALUES (%lld, 'failed', %lld)",
-                       (long long)update, (long long)(NOW - days * DAY));
+        (void)snprintf(
+            sql, sizeof sql,
+            "INSERT INTO report (\"update\", result, at_s) VALUES (%lld, 'failed', %lld)",
+            (long long)update, (long long)(NOW - days * DAY));
         store_exec(s.db, sql);
     }
 }
@@ -111,13 +112,13 @@ static const struct {
     int64_t history_days;
     int64_t left; /* of 3 transfers and 3 reports */
 } history[] = {
-    {"young",                           false, 179, true,  180, 3},
-    {"old",                             false, 181, true,  180, 0},
-    {"old, of the newest update",       true,  181, true,  180, 3},
-    {"very old, of the newest update",  true,  900, true,  180, 3},
-    {"old, for ever",                   false, 181, true,  0,   3},
-    {"older than a day",                false, 2,   true,  1,   0},
-    {"old and still on its way",        false, 181, false, 180, 3},
+    {"young",                          false, 179, true,  180, 3},
+    {"old",                            false, 181, true,  180, 0},
+    {"old, of the newest update",      true,  181, true,  180, 3},
+    {"very old, of the newest update", true,  900, true,  180, 3},
+    {"old, for ever",                  false, 181, true,  0,   3},
+    {"older than a day",               false, 2,   true,  1,   0},
+    {"old and still on its way",       false, 181, false, 180, 3},
 };
 
 START_TEST(history_goes_and_its_update_stays)
@@ -131,8 +132,8 @@ START_TEST(history_goes_and_its_update_stays)
         (void)add_update(device, one.seq, UPDATE_INSTALLED, 0);
     add_transfer(id, history[_i].days, 3, history[_i].ended);
     add_reports(id, history[_i].days, 3);
-    (void)pass(&(struct retention_limits){.history_days = history[_i].history_days},
-               RETENTION_ROWS, &p);
+    (void)pass(&(struct retention_limits){.history_days = history[_i].history_days}, RETENTION_ROWS,
+               &p);
     ck_assert_msg(transfers(id) == history[_i].left, "%s: %d transfers", history[_i].what,
                   (int)transfers(id));
     ck_assert_int_eq(p.gone[RETENTION_TRANSFERS], 3 - history[_i].left);
@@ -369,8 +370,8 @@ START_TEST(failed_step_leaves_the_pass_where_it_was)
 {
     struct retention_pass p = {.phase = RETENTION_AUDIT, .after_id = 7}, before = p;
     store_exec(s.db, "DROP TABLE audit");
-    FAILS(OTAD_E_DB, retention_step(s.db, &(struct retention_limits){.audit_days = 1}, NOW, 10, &p,
-                                    EI));
+    FAILS(OTAD_E_DB,
+          retention_step(s.db, &(struct retention_limits){.audit_days = 1}, NOW, 10, &p, EI));
     ck_assert_mem_eq(&p, &before, sizeof p);
 }
 END_TEST
