@@ -49,7 +49,8 @@ static void make_history(void)
     struct reply r = get(&d, NULL, "/fw/lamp/" MAC ".bin?version=1");
     CK_STATUS("2", r, 200);
     reply_free(&r);
-    r = send_json(&d, NULL, "POST", "/fw/lamp/" MAC "/report", "{\"result\":\"failed\",\"code\":7}");
+    r = send_json(&d, NULL, "POST", "/fw/lamp/" MAC "/report",
+                  "{\"result\":\"failed\",\"code\":7}");
     CK_STATUS("report", r, 204);
     reply_free(&r);
     publish(&d, admin, "lamp", "3", NULL, 3, NULL);

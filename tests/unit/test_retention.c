@@ -352,6 +352,20 @@ START_TEST(restored_build_is_as_before)
 }
 END_TEST
 
+/* By the two times an upload tells what may come back (ingest_find_existing()). */
+START_TEST(withdrawn_build_keeps_the_time_of_its_withdrawal)
+{
+    struct build first = store_build(s.db, product, "1", BUILD_APP), now;
+    struct retention_pass p;
+    (void)store_build(s.db, product, "2", BUILD_APP);
+    OK(build_set_withdrawn(s.db, first.seq, NOW - 5, EI));
+    (void)pass(&(struct retention_limits){.builds = 1}, RETENTION_ROWS, &p);
+    OK(build_find_seq(s.db, first.seq, &now, EI));
+    ck_assert_int_eq(now.pruned_at_s, NOW);
+    ck_assert_int_eq(now.withdrawn_at_s, NOW - 5);
+}
+END_TEST
+
 START_TEST(limits_of_zero_keep_everything)
 {
     int64_t device = store_device(s.db, product, LAMP, "1", NOW);
@@ -448,6 +462,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, image_stays_while_one_of_its_builds_has_it);
     tcase_add_test(t, large_image_goes_a_few_chunks_a_step);
     tcase_add_test(t, restored_build_is_as_before);
+    tcase_add_test(t, withdrawn_build_keeps_the_time_of_its_withdrawal);
     tcase_add_test(t, limits_of_zero_keep_everything);
     tcase_add_test(t, failed_step_leaves_the_pass_where_it_was);
     tcase_add_test(t, tick_queues_a_step_when_it_is_due);
