@@ -64,6 +64,17 @@ static const struct option_row rows[] = {
     {"devices", "resume_s", OPTION_INT, AT(resume_s), "1800", 10, 86400, "s", NULL, NULL, true,
      "how long a broken download of `latest` or `{mac}.bin` may go on where it stopped"},
 
+    {"retention", "history_days", OPTION_INT, AT(history_days), "180", 0, 36500, "days", NULL, NULL, true,
+     "how long transfers and reports are kept; those of a device's newest update stay; 0 means for ever"},
+    {"retention", "updates_days", OPTION_INT, AT(updates_days), "0", 0, 36500, "days", NULL, NULL, true,
+     "how long updates that are over are kept; a device's newest stays; 0 means for ever"},
+    {"retention", "audit_days", OPTION_INT, AT(audit_days), "730", 0, 36500, "days", NULL, NULL, true,
+     "how long the audit is kept; 0 means for ever"},
+    {"retention", "builds_per_product", OPTION_INT, AT(builds_per_product), "0", 0, 100000, "", NULL, NULL, true,
+     "images kept for each product and kind besides those still wanted (on a channel or its undo, pinned, in an open update); 0 means all"},
+    {"retention", "interval_s", OPTION_INT, AT(retention_interval_s), "3600", 1, 86400, "s", NULL, NULL, true,
+     "how long after the end of one search for what is old the next begins"},
+
     {"log", "level", OPTION_CHOICE, AT(log_level), "info", 0, 0, "", NULL, levels, true,
      "what is logged to stderr"},
     {"log", "format", OPTION_CHOICE, AT(log_format), "text", 0, 0, "", NULL, formats, false,
