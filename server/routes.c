@@ -65,6 +65,8 @@ static const struct http_route rows[] = {
     {HTTP_PATCH,  P "/devices/{mac}",    HTTP_ACCESS_PUBLISHER, HTTP_BODY_JSON, JSON_MAX, admin_device_change, NULL},
     {HTTP_DELETE, P "/devices/{mac}",    HTTP_ACCESS_PUBLISHER, HTTP_BODY_NONE, 0, admin_device_forget, NULL},
     {HTTP_POST,   P "/devices/{mac}/url", HTTP_ACCESS_PUBLISHER, HTTP_BODY_JSON, JSON_MAX, admin_device_url, NULL},
+    {HTTP_POST,   P "/devices/{mac}/retry", HTTP_ACCESS_PUBLISHER, HTTP_BODY_JSON, JSON_MAX, admin_device_retry, NULL},
+    {HTTP_GET,    P "/devices/{mac}/explain", HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_device_explain, NULL},
     {HTTP_GET,    P "/updates",          HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_updates_list, NULL},
     {HTTP_GET,    P "/updates/{update}", HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_update_read, NULL},
 

@@ -41,6 +41,8 @@ enum otad_err admin_devices_list(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_device_read(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_device_change(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_device_forget(struct http_req *req, struct otad_errinfo *ei);
+enum otad_err admin_device_retry(struct http_req *req, struct otad_errinfo *ei);
+enum otad_err admin_device_explain(struct http_req *req, struct otad_errinfo *ei);
 
 enum otad_err admin_device_url(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_build_url(struct http_req *req, struct otad_errinfo *ei);

@@ -22,7 +22,7 @@ static enum otad_err add(void *arg, const struct channel *c)
     return list_add(&l->list, shape_channel(l->db, l->product.slug, c, l->ei));
 }
 
-enum otad_err admin_channels_list(struct http_req *req, struct otad_errinfo *ei)
+static enum otad_err list(struct http_req *req, struct otad_errinfo *ei)
 {
     static const char *const known[] = {NULL};
     struct listing l = {.ei = ei};
@@ -36,7 +36,13 @@ enum otad_err admin_channels_list(struct http_req *req, struct otad_errinfo *ei)
     return list_send(req, &l.list, err);
 }
 
-enum otad_err admin_channel_read(struct http_req *req, struct otad_errinfo *ei)
+/* A channel may just have stopped by itself. */
+enum otad_err admin_channels_list(struct http_req *req, struct otad_errinfo *ei)
+{
+    return fresh_read(req, list, ei);
+}
+
+static enum otad_err read(struct http_req *req, struct otad_errinfo *ei)
 {
     struct db *db;
     struct product p;
@@ -47,6 +53,11 @@ enum otad_err admin_channel_read(struct http_req *req, struct otad_errinfo *ei)
     if (err == OTAD_E_OK)
         err = channel_find(db, p.id, http_req_param(req, "channel"), &c, ei);
     return err == OTAD_E_OK ? http_reply_json(req, 200, shape_channel(db, p.slug, &c, ei)) : err;
+}
+
+enum otad_err admin_channel_read(struct http_req *req, struct otad_errinfo *ei)
+{
+    return fresh_read(req, read, ei);
 }
 
 static enum otad_err reply_channel(struct change *c, struct db *db, struct otad_errinfo *ei)
@@ -117,7 +128,7 @@ static enum otad_err set_paused(struct change *c, struct db *db, bool paused,
     struct channel channel;
     enum otad_err err = channel_find(db, c->product.id, c->name, &channel, ei);
     if (err == OTAD_E_OK)
-        err = channel_set_paused(db, c->product.id, c->name, paused, ei);
+        err = channel_set_paused(db, c->product.id, c->name, paused, c->now_s, ei);
     return err == OTAD_E_OK ? reply_channel(c, db, ei) : err;
 }
 

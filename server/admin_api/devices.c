@@ -7,11 +7,12 @@
 #include <string.h>
 
 #include "admin_api/admin_api.h"
-#include "admin_api/change.h"
 #include "admin_api/list.h"
 #include "admin_api/shapes.h"
+#include "admin_api/target.h"
 #include "base/json.h"
 #include "base/mac.h"
+#include "fleet/ledger.h"
 #include "http/reply.h"
 
 static enum otad_err read_mac(const char *text, uint64_t *out, struct otad_errinfo *ei)
@@ -124,14 +125,6 @@ enum otad_err admin_device_read(struct http_req *req, struct otad_errinfo *ei)
     return fresh_read(req, read, ei);
 }
 
-static enum otad_err find(struct change *c, struct db *db, struct device *d,
-                          struct otad_errinfo *ei)
-{
-    uint64_t mac;
-    enum otad_err err = read_mac(c->name, &mac, ei);
-    return err == OTAD_E_OK ? device_find(db, c->product.id, mac, d, ei) : err;
-}
-
 /* "pin": a build's id, or null to follow the channel again. */
 static enum otad_err set_pin(struct change *c, struct db *db, struct device *d,
                              struct otad_errinfo *ei)
@@ -157,7 +150,10 @@ static enum otad_err set_pin(struct change *c, struct db *db, struct device *d,
                          b.kind != BUILD_APP ? "is no application: only those can be pinned"
                                              : "was withdrawn");
     d->pin = b.seq;
-    return OTAD_E_OK;
+    struct update u;
+    /* A pin is an order: what the device failed with before is forgiven. */
+    return strcmp(d->last.version, b.version) != 0 ? ledger_want(db, d, &b, c->now_s, &u, ei)
+                                                   : OTAD_E_OK;
 }
 
 /* "channel": a name, or "" for the product's default. */
@@ -180,7 +176,7 @@ static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo
 {
     struct device d;
     const char *note;
-    enum otad_err err = find(c, db, &d, ei);
+    enum otad_err err = target_device(c, db, &d, ei);
     if (err == OTAD_E_OK)
         err = set_pin(c, db, &d, ei);
     if (err == OTAD_E_OK)
@@ -210,7 +206,7 @@ enum otad_err admin_device_change(struct http_req *req, struct otad_errinfo *ei)
 static enum otad_err forget(struct change *c, struct db *db, struct otad_errinfo *ei)
 {
     struct device d;
-    enum otad_err err = find(c, db, &d, ei);
+    enum otad_err err = target_device(c, db, &d, ei);
     return err == OTAD_E_OK ? device_delete(db, d.id, ei) : err;
 }
 
@@ -218,4 +214,36 @@ enum otad_err admin_device_forget(struct http_req *req, struct otad_errinfo *ei)
 {
     static const char *const known[] = {NULL};
     return change_submit(req, "device.forget", forget, known, ei);
+}
+
+/* ---- try again ---------------------------------------------------------------------------- */
+
+static enum otad_err retry(struct change *c, struct db *db, struct otad_errinfo *ei)
+{
+    struct device d;
+    struct build b;
+    struct update u;
+    const char *kind;
+    enum otad_err err = json_get_str(c->body, "kind", 8, false, &kind, ei);
+    if (err == OTAD_E_OK && kind != NULL && strcmp(kind, "app") != 0 && strcmp(kind, "fs") != 0)
+        err = otad_fail(ei, OTAD_E_INVALID, "'kind' must be app or fs");
+    bool fs = kind != NULL && strcmp(kind, "fs") == 0;
+    if (err == OTAD_E_OK)
+        err = target_device(c, db, &d, ei);
+    if (err == OTAD_E_OK)
+        err = target_build(c, db, &d, fs, &b, ei);
+    if (err == OTAD_E_OK && !fs && strcmp(d.last.version, b.version) == 0)
+        err = otad_fail(ei, OTAD_E_CONFLICT, "The device runs %s already", b.version);
+    if (err == OTAD_E_OK)
+        err = ledger_want(db, &d, &b, c->now_s, &u, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    c->result = shape_device(db, c->product.slug, &d, ei);
+    return c->result != NULL ? OTAD_E_OK : OTAD_E_NOMEM;
+}
+
+enum otad_err admin_device_retry(struct http_req *req, struct otad_errinfo *ei)
+{
+    static const char *const known[] = {"kind", NULL};
+    return change_submit(req, "device.retry", retry, known, ei);
 }

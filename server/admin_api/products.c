@@ -132,6 +132,27 @@ static enum otad_err set_access(json_t *body, struct product *p, struct otad_err
     return OTAD_E_OK;
 }
 
+static enum otad_err set_policy(json_t *body, struct product_policy *policy,
+                                struct otad_errinfo *ei)
+{
+    const struct {
+        const char *key;
+        int64_t min, max;
+        int64_t *value;
+    } rows[] = {
+        {"attempts",          1,  1000,     &policy->attempts_max     },
+        {"attempts_window_s", 60, 31536000, &policy->attempts_window_s},
+        {"patience_s",        1,  31536000, &policy->patience_s       },
+        {"stop_failures",     1,  1000000,  &policy->stop_failures    },
+        {"stop_percent",      1,  100,      &policy->stop_percent     },
+        {"stop_window_s",     0,  31536000, &policy->stop_window_s    },
+    };
+    enum otad_err err = OTAD_E_OK;
+    for (size_t i = 0; i < OTAD_COUNT(rows) && err == OTAD_E_OK; i++)
+        err = json_get_int(body, rows[i].key, rows[i].min, rows[i].max, false, rows[i].value, ei);
+    return err;
+}
+
 static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo *ei)
 {
     struct product p = c->product;
@@ -154,6 +175,8 @@ static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo
     if (err == OTAD_E_OK)
         err = set_access(c->body, &p, ei);
     if (err == OTAD_E_OK)
+        err = set_policy(c->body, &p.policy, ei);
+    if (err == OTAD_E_OK)
         err = product_save(db, &p, ei);
     if (err != OTAD_E_OK)
         return err;
@@ -163,8 +186,20 @@ static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo
 
 enum otad_err admin_product_change(struct http_req *req, struct otad_errinfo *ei)
 {
-    static const char *const known[] = {"name",        "chip",   "default_channel", "disabled",
-                                        "max_devices", "access", "client",          NULL};
+    static const char *const known[] = {"name",
+                                        "chip",
+                                        "default_channel",
+                                        "disabled",
+                                        "max_devices",
+                                        "access",
+                                        "client",
+                                        "attempts",
+                                        "attempts_window_s",
+                                        "patience_s",
+                                        "stop_failures",
+                                        "stop_percent",
+                                        "stop_window_s",
+                                        NULL};
     return change_submit(req, "product.change", change, known, ei);
 }
 

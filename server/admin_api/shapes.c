@@ -11,6 +11,7 @@
 #include "fleet/blob.h"
 #include "fleet/meaning.h"
 #include "fleet/report.h"
+#include "fleet/story.h"
 #include "fleet/transfer.h"
 
 /* A NULL from a nested shape must not be packed. */
@@ -25,18 +26,31 @@ static json_t *checked(json_t *shape, struct otad_errinfo *ei)
     return shape != NULL ? shape : out_of_memory(ei);
 }
 
+static int add_policy(json_t *shape, const struct product_policy *p)
+{
+    json_t *policy = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I}", "attempts", (json_int_t)p->attempts_max,
+        "attempts_window_s", (json_int_t)p->attempts_window_s, "patience_s",
+        (json_int_t)p->patience_s, "stop_failures", (json_int_t)p->stop_failures, "stop_percent",
+        (json_int_t)p->stop_percent, "stop_window_s", (json_int_t)p->stop_window_s);
+    return json_object_update_new(shape, policy);
+}
+
 json_t *shape_product(struct db *db, const struct product *p, struct otad_errinfo *ei)
 {
     (void)db;
-    return checked(json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "slug",
-                             p->slug, "name", p->name, "chip", p->chip, "disabled", p->disabled,
-                             "access", product_access_name(p->access), "client",
-                             product_client_name(p->client), "default_channel", p->default_channel,
-                             "max_devices", (json_int_t)p->max_devices, "devices",
-                             (json_int_t)p->device_count, "anonymous_checkins",
-                             (json_int_t)p->anonymous_checkins, "last_number",
-                             (json_int_t)p->last_number, "created_at", json_time(p->created_at_s)),
-                   ei);
+    json_t *shape = json_pack(
+        "{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "slug", p->slug, "name",
+        p->name, "chip", p->chip, "disabled", p->disabled, "access", product_access_name(p->access),
+        "client", product_client_name(p->client), "default_channel", p->default_channel,
+        "max_devices", (json_int_t)p->max_devices, "devices", (json_int_t)p->device_count,
+        "anonymous_checkins", (json_int_t)p->anonymous_checkins, "last_number",
+        (json_int_t)p->last_number, "created_at", json_time(p->created_at_s));
+    if (shape != NULL && add_policy(shape, &p->policy) != 0) {
+        json_decref(shape);
+        shape = NULL;
+    }
+    return checked(shape, ei);
 }
 
 static enum otad_err add_name(void *arg, const char *name)
@@ -89,9 +103,11 @@ static json_t *build_ref(struct db *db, int64_t seq)
 json_t *shape_channel(struct db *db, const char *slug, const struct channel *c,
                       struct otad_errinfo *ei)
 {
-    return checked(json_pack("{s:s, s:s, s:o, s:o, s:b, s:o}", "name", c->name, "product", slug,
-                             "app", build_ref(db, c->app), "fs", build_ref(db, c->fs), "paused",
-                             c->paused, "released_at", json_time(c->released_at_s)),
+    return checked(json_pack("{s:s, s:s, s:o, s:o, s:b, s:o, s:o, s:s}", "name", c->name, "product",
+                             slug, "app", build_ref(db, c->app), "fs", build_ref(db, c->fs),
+                             "paused", c->paused, "released_at", json_time(c->released_at_s),
+                             "stopped_at", json_time(c->stopped_at_s), "stop_reason",
+                             c->stop_reason),
                    ei);
 }
 
@@ -100,9 +116,10 @@ static json_t *current_update(struct db *db, int64_t device)
     struct update u;
     if (update_newest(db, device, 0, &u, NULL) != OTAD_E_OK)
         return json_null();
-    return json_pack("{s:o, s:o, s:s, s:s, s:s}", "id", json_id(u.id), "build", json_id(u.build_id),
-                     "version", u.to_version, "state", update_state_name(u.state), "cause",
-                     u.cause);
+    return json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:I}", "id", json_id(u.id), "build",
+                     json_id(u.build_id), "version", u.to_version, "state",
+                     update_state_name(u.state), "cause", u.cause, "detail", json_text(u.detail),
+                     "attempts", (json_int_t)u.attempts);
 }
 
 /* -1 = not said. */
@@ -119,6 +136,12 @@ static json_t *pin_of(struct db *db, const struct device *d)
     return json_id(b.id);
 }
 
+/* When it is due again, if it keeps to its habit. */
+static json_t *expected_at(int64_t last_seen_s, int64_t interval_s)
+{
+    return json_time(interval_s > 0 ? last_seen_s + interval_s : 0);
+}
+
 json_t *shape_device(struct db *db, const char *slug, const struct device *d,
                      struct otad_errinfo *ei)
 {
@@ -126,7 +149,7 @@ json_t *shape_device(struct db *db, const char *slug, const struct device *d,
     mac_text(d->mac, mac);
     return checked(
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:b, s:b, s:o, s:o, s:o, s:b, s:o,"
-                  " s:s, s:s, s:s, s:s, s:o, s:o}",
+                  " s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o}",
                   "mac", mac, "product", slug, "version", d->last.version, "chip", d->last.chip,
                   "address", d->last.address, "channel", d->channel, "pin", pin_of(db, d), "held",
                   d->held, "blocked", d->blocked, "note", json_text(d->note), "first_seen",
@@ -134,7 +157,8 @@ json_t *shape_device(struct db *db, const char *slug, const struct device *d,
                   d->last.authenticated, "update", current_update(db, d->id), "md5", d->last.md5,
                   "sha256", d->last.sha256, "agent", d->last.agent, "mode", d->last.mode,
                   "free_space", bytes_or_null(d->last.free_space), "chip_size",
-                  bytes_or_null(d->last.chip_size)),
+                  bytes_or_null(d->last.chip_size), "interval_s", (json_int_t)d->interval_s,
+                  "expected_at", expected_at(d->last.at_s, d->interval_s)),
         ei);
 }
 
@@ -183,6 +207,24 @@ static enum otad_err add_report(void *arg, const struct report *r)
     return json_array_append_new(reports->items, item) == 0 ? OTAD_E_OK : OTAD_E_NOMEM;
 }
 
+/* What a device says of itself is shown beside what was seen, also when one can't be true. */
+static json_t *contradiction(const struct update *u, json_t *reports)
+{
+    size_t n = json_array_size(reports);
+    if (n == 0)
+        return json_null();
+    const char *result =
+        json_string_value(json_object_get(json_array_get(reports, n - 1), "result"));
+    bool success = result != NULL && strcmp(result, "success") == 0;
+    if (success && story_is_failure(u))
+        return json_sprintf("The device reported success, but it was seen: %s. %s",
+                            update_state_name(u->state), u->detail);
+    if (!success && u->state == UPDATE_INSTALLED)
+        return json_sprintf("The device reported %s, but it was seen running version %s.",
+                            result != NULL ? result : "", u->to_version);
+    return json_null();
+}
+
 json_t *shape_update(struct db *db, const char *slug, const struct update *u,
                      struct otad_errinfo *ei)
 {
@@ -198,13 +240,13 @@ json_t *shape_update(struct db *db, const char *slug, const struct update *u,
         return NULL;
     }
     return checked(
-        json_pack("{s:o, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o}", "id",
-                  json_id(u->id), "product", slug, "mac", mac, "build", json_id(u->build_id),
+        json_pack("{s:o, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o}",
+                  "id", json_id(u->id), "product", slug, "mac", mac, "build", json_id(u->build_id),
                   "from_version", u->from_version, "to_version", u->to_version, "state",
                   update_state_name(u->state), "cause", u->cause, "detail", json_text(u->detail),
                   "attempts", (json_int_t)u->attempts, "created_at", json_time(u->created_at_s),
-                  "updated_at", json_time(u->updated_at_s), "transfers", transfers, "reports",
-                  reports),
+                  "updated_at", json_time(u->updated_at_s), "transfers", transfers, "contradiction",
+                  contradiction(u, reports), "reports", reports),
         ei);
 }
 

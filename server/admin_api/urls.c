@@ -4,12 +4,9 @@
 #include <string.h>
 
 #include "admin_api/admin_api.h"
-#include "admin_api/change.h"
+#include "admin_api/target.h"
 #include "base/json.h"
-#include "base/mac.h"
 #include "fleet/build.h"
-#include "fleet/checkin.h"
-#include "fleet/device.h"
 #include "fleet/static_url.h"
 
 #define LIFETIME_MAX_S 315360000 /* ten years */
@@ -45,7 +42,6 @@ static enum otad_err choose_build(struct change *c, struct db *db, const struct 
 {
     const char *text;
     int64_t id;
-    struct checkin_row row;
     enum otad_err err = json_get_str(c->body, "build", 32, false, &text, ei);
     if (err != OTAD_E_OK)
         return err;
@@ -54,23 +50,14 @@ static enum otad_err choose_build(struct change *c, struct db *db, const struct 
             return otad_fail(ei, OTAD_E_INVALID, "'build' must be a build's id in quotes");
         return build_find(db, c->product.id, id, b, ei);
     }
-    const struct checkin_query query = {.slug = c->product.slug, .mac = d->mac, .channel = ""};
-    err = checkin_load(db, &query, &row, ei);
-    if (err == OTAD_E_OK && !row.has_target) {
-        (void)otad_fail(ei, OTAD_E_CONFLICT, "There is no build this device should run");
-        return otad_hint(ei, "Release one to its channel, or name one: {\"build\":\"…\"}");
-    }
-    return err == OTAD_E_OK ? build_find_seq(db, row.build, b, ei) : err;
+    return target_build(c, db, d, false, b, ei);
 }
 
 static enum otad_err for_device(struct change *c, struct db *db, struct otad_errinfo *ei)
 {
     struct device d;
     struct build b;
-    uint64_t mac;
-    if (!mac_parse(c->name, &mac))
-        return otad_fail(ei, OTAD_E_NOENT, "'%.40s' is no MAC address", c->name);
-    enum otad_err err = device_find(db, c->product.id, mac, &d, ei);
+    enum otad_err err = target_device(c, db, &d, ei);
     if (err == OTAD_E_OK)
         err = choose_build(c, db, &d, &b, ei);
     return err == OTAD_E_OK ? answer(c, &b, d.id, ei) : err;

@@ -39,6 +39,8 @@ static const struct option_row rows[] = {
      "addresses or networks of reverse proxies whose X-Forwarded-For, X-Forwarded-Proto and Forwarded are believed"},
     {"http", "allowed_hosts", OPTION_LIST, AT(allowed_hosts), "", 0, 0, "HOST", NULL, NULL, true,
      "further names under which browsers may reach this server; its own name, addresses and public_url's host always may"},
+    {"http", "stall_timeout_s", OPTION_INT, AT(stall_timeout_s), "60", 5, 3600, "s", NULL, NULL, true,
+     "a download of which nothing arrived for so long is over"},
 
     {"storage", "image_max_bytes", OPTION_SIZE, AT(image_max_bytes), "16777216", 4096, MIB(1024), "bytes", NULL, NULL, true,
      "largest image that may be uploaded"},

@@ -60,6 +60,33 @@ void net_addr_text(const struct net_addr *addr, char out[NET_TEXT_MAX])
         (void)inet_ntop(AF_INET6, addr->bytes, out, NET_TEXT_MAX);
 }
 
+static bool is_own_v4(const uint8_t *a)
+{
+    return a[0] == 10 || a[0] == 127 || (a[0] == 172 && (a[1] & 0xf0) == 16) ||
+           (a[0] == 192 && a[1] == 168) || (a[0] == 169 && a[1] == 254);
+}
+
+bool net_is_own(const struct net_addr *addr)
+{
+    static const struct net_addr loopback = {.bytes = {[15] = 1}};
+    const uint8_t *a = addr->bytes;
+    if (is_v4(addr))
+        return is_own_v4(a + sizeof v4_prefix);
+    return (a[0] & 0xfe) == 0xfc || (a[0] == 0xfe && (a[1] & 0xc0) == 0x80) ||
+           memcmp(addr, &loopback, sizeof loopback) == 0;
+}
+
+void net_origin(const char *address, char out[NET_TEXT_MAX])
+{
+    struct net_addr addr;
+    out[0] = '\0';
+    if (!net_addr_parse(address, &addr) || net_is_own(&addr))
+        return;
+    if (!is_v4(&addr))
+        memset(addr.bytes + 8, 0, 8);
+    net_addr_text(&addr, out);
+}
+
 bool net_parse(const char *text, struct net *out)
 {
     char host[NET_TEXT_MAX];

@@ -50,6 +50,13 @@ bool net_is_net(const char *text);
 /** Whether the network holds the address. An IPv6 network, however wide, holds no IPv4 address. */
 bool net_has(const struct net *net, const struct net_addr *addr);
 
+/** Whether it is a private, link-local or loopback address (RFC 1918, 3927, 4193, 4291). */
+bool net_is_own(const struct net_addr *addr);
+
+/** Writes the public network somebody speaks from: "" for own addresses and for what is none, else
+ *  the IPv4 address, or the first address of the IPv6 /64. */
+void net_origin(const char *address, char out[NET_TEXT_MAX]);
+
 /** Whether one of the networks does. */
 bool net_list_has(const struct net_list *list, const struct net_addr *addr);
 

@@ -21,6 +21,7 @@
 #include "fleet/lease.h"
 #include "fleet/otad.h"
 #include "fleet/overlay.h"
+#include "fleet/patience.h"
 #include "fleet/retention.h"
 #include "fleet/worker.h"
 #include "http/http.h"
@@ -37,6 +38,7 @@ struct daemon {
     struct http *http;
     struct retention *retention;
     struct db *db; /* until the writer takes it over */
+    struct patience *patience;
     int lock_fd;
     int argc;
     char **argv;
@@ -120,9 +122,11 @@ static enum otad_err start_workers(struct daemon *d, struct otad_errinfo *ei)
         overlay_set_writer(o->overlay, o->writer);
         o->blobs = blob_cache_new(o->readers, (size_t)o->config.cache_bytes, o->log);
         o->worker = worker_new();
+        d->patience = patience_new(o);
     }
     d->retention = retention_new(o);
-    if (o->writer == NULL || o->blobs == NULL || o->worker == NULL || d->retention == NULL)
+    if (o->writer == NULL || o->blobs == NULL || o->worker == NULL || d->patience == NULL ||
+        d->retention == NULL)
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory starting the workers");
     return OTAD_E_OK;
 }
@@ -132,6 +136,7 @@ static struct http_limits http_limits(const struct config *c)
     return (struct http_limits){.connections_per_address = c->connections_per_address,
                                 .header_timeout_s = c->header_timeout_s,
                                 .body_timeout_s = c->body_timeout_s,
+                                .stall_timeout_s = c->stall_timeout_s,
                                 .image_max_bytes = c->image_max_bytes,
                                 .trusted_proxies = &c->trusted_proxies,
                                 .allowed_hosts = &c->allowed_hosts,
@@ -207,7 +212,8 @@ static void stop(struct daemon *d)
     if (o->overlay != NULL)
         overlay_set_writer(o->overlay, NULL);
     writer_free(&o->writer);
-    retention_free(&d->retention); /* its last step has ended with the writer */
+    retention_free(&d->retention); /* their last steps have ended with the writer */
+    patience_free(&d->patience);
     blob_cache_free(&o->blobs);
     http_free(&d->http); /* writer and loader have told their last wait */
     overlay_free(&o->overlay);
@@ -249,14 +255,16 @@ static struct timespec timespec_ms(int64_t ms)
 }
 
 /* Waits for the signals that were blocked before any thread began, pets the watchdog, and gives
- * retention its turns. */
+ * what happens by itself its turns. */
 static void run(struct daemon *d, const sigset_t *signals)
 {
     uint64_t watchdog_us = 0;
     bool watched = sd_watchdog_enabled(0, &watchdog_us) > 0;
     int64_t pet_ms = watched ? (int64_t)(watchdog_us / 2000) : 3600000;
     for (;;) {
-        int64_t turn_ms = retention_tick(d->retention);
+        int64_t turn_ms = retention_tick(d->retention), look_ms = patience_tick(d->patience);
+        if (look_ms < turn_ms)
+            turn_ms = look_ms;
         const struct timespec wait = timespec_ms(turn_ms < pet_ms ? turn_ms : pet_ms);
         int signal = sigtimedwait(signals, NULL, &wait);
         if (signal == SIGHUP)

@@ -10,11 +10,20 @@
 #include "fleet/admission.h"
 #include "fleet/overlay.h"
 #include "http/reply.h"
+#include "http/wait.h"
 
 static bool ends_with(const char *text, const char *tail)
 {
     size_t n = strlen(text), t = strlen(tail);
     return n >= t && strcmp(text + n - t, tail) == 0;
+}
+
+uint64_t ask_tag(const char *slug, uint64_t mac)
+{
+    uint64_t tag = 0xCBF29CE484222325ULL; /* FNV-1a */
+    for (; *slug != '\0'; slug++)
+        tag = (tag ^ (unsigned char)*slug) * 0x100000001B3ULL;
+    return tag ^ mac;
 }
 
 bool ask_is_word(const char *word)
@@ -43,25 +52,16 @@ static void note(struct ask *a)
         fact.kind = FACT_CHECKIN;
         fact.mac = a->in.mac;
         fact.mode = a->in.mode;
+        fact.ask = a->what;
         fact.said = a->in.said;
+        fact.said.said = device_said(&fact.said);
     }
     (void)overlay_note(a->otad->overlay, &fact); /* evidence may be dropped under pressure */
 }
 
 static void judge(struct ask *a)
 {
-    const struct decide_facts facts = {
-        .product_disabled = a->row.disabled,
-        .device_blocked = a->row.blocked,
-        .device_held = a->row.held,
-        .channel_paused = a->row.paused,
-        .mode = a->in.mode,
-        .has_target = a->row.has_target,
-        .target = checkin_identity(&a->row),
-        .running = {.version = a->in.said.version,
-                    .md5 = a->in.said.md5,
-                    .sha256 = a->in.said.sha256},
-    };
+    const struct decide_facts facts = checkin_facts(&a->row, &a->in.said, a->in.mode);
     a->decision = decide(&facts);
 }
 
@@ -77,7 +77,7 @@ static enum otad_err load(struct http_req *req, int64_t build, struct ask *a,
         return err;
     const struct checkin_query query = {.slug = access.slug,
                                         .mac = a->in.mac,
-                                        .channel = a->in.channel,
+                                        .channel = a->in.said.channel,
                                         .fs = a->in.mode == MODE_FS,
                                         .build = build,
                                         .key_hash = access_hash(&access)};
@@ -102,20 +102,93 @@ enum otad_err ask_again(struct http_req *req, int64_t build, struct ask *a, stru
     return load(req, build, a, ei);
 }
 
-enum otad_err ask(struct http_req *req, const char *path_word, bool record, struct ask *a,
-                  struct otad_errinfo *ei)
+/* ---- waiting for the last download to be settled ------------------------------------------ */
+
+struct settling {
+    struct write_job job; /* first: the writer knows only this */
+    struct http_wait *wait;
+    struct ask ask;
+    ask_then then;
+};
+
+static enum otad_err go_on(struct http_req *req, struct ask *a, ask_then then,
+                           struct otad_errinfo *ei)
 {
-    a->otad = http_req_app(req);
-    a->registered = a->cors = false;
-    a->leased = true;
-    identify(req, path_word, clock_wall_s(&a->otad->clock), &a->in);
-    enum otad_err err = load(req, 0, a, ei);
-    if (err != OTAD_E_OK)
-        return err;
-    if (record)
+    if (a->what != ASK_NOTHING)
         note(a);
+    return then(req, a, ei);
+}
+
+/* What was noted before this job is folded before it, in the same transaction. */
+static enum otad_err nothing_more(struct write_job *job, struct db *db, struct otad_errinfo *ei)
+{
+    (void)job;
+    (void)db;
+    (void)ei;
     return OTAD_E_OK;
 }
+
+static void settled(struct write_job *job, enum otad_err err, const struct otad_errinfo *ei)
+{
+    (void)err; /* a disk that takes no writes can still be read */
+    (void)ei;
+    http_wait_done(((struct settling *)job)->wait);
+}
+
+static enum otad_err resume(struct http_req *req, void *work, struct otad_errinfo *ei)
+{
+    struct settling *s = work;
+    enum otad_err err = load(req, 0, &s->ask, ei);
+    return err == OTAD_E_OK ? go_on(req, &s->ask, s->then, ei) : err;
+}
+
+static enum otad_err wait_and_go_on(struct http_req *req, const struct ask *a, ask_then then,
+                                    struct otad_errinfo *ei)
+{
+    struct otad *o = a->otad;
+    struct http_wait *wait = http_wait_new(sizeof(struct settling), NULL);
+    if (wait == NULL)
+        return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
+    struct settling *s = http_wait_work(wait);
+    s->job = (struct write_job){.run = nothing_more, .done = settled};
+    s->wait = wait;
+    s->ask = *a;
+    s->then = then;
+    (void)http_wait_start(req, wait, otad_config_int(o, &o->config.write_timeout_s), resume);
+    if (writer_submit(o->writer, &s->job, NULL) != OTAD_E_OK)
+        http_wait_done(wait); /* too busy: what is on the disk must do */
+    return OTAD_PENDING;
+}
+
+/* ---- check-ins ---------------------------------------------------------------------------- */
+
+/* What this device's earlier answers have come to is told before anything is read. */
+static void settle_earlier(struct http_req *req, const struct ask *a)
+{
+    struct access access;
+    if (a->in.mac == 0)
+        return;
+    access_read(req, &access);
+    http_settle(req, ask_tag(access.slug, a->in.mac));
+}
+
+enum otad_err ask(struct http_req *req, const char *path_word, enum fact_ask what, ask_then then,
+                  struct otad_errinfo *ei)
+{
+    struct ask a = {.otad = http_req_app(req), .what = what, .leased = true};
+    identify(req, path_word, clock_wall_s(&a.otad->clock), &a.in);
+    settle_earlier(req, &a);
+    enum otad_err err = load(req, 0, &a, ei);
+    if (err == OTAD_E_NOENT)
+        return http_reply_refuse(req, 404, "no_product");
+    if (err != OTAD_E_OK)
+        return err;
+    if (a.in.mac != 0 && overlay_unsettled(a.otad->overlay, a.row.product, a.in.mac))
+        return wait_and_go_on(req, &a, then, ei);
+    return go_on(req, &a, then, ei);
+}
+
+/* ---- requests for one build --------------------------------------------------------------- */
 
 enum otad_err ask_build(struct http_req *req, int64_t build_id, int32_t number, struct ask *a,
                         bool *withdrawn, struct otad_errinfo *ei)
@@ -125,6 +198,7 @@ enum otad_err ask_build(struct http_req *req, int64_t build_id, int32_t number, 
     a->otad = http_req_app(req);
     a->decision = (struct decision){VERDICT_SERVE, REASON_NONE};
     a->leased = false;
+    a->what = ASK_IMAGE;
     identify(req, NULL, clock_wall_s(&a->otad->clock), &a->in);
     enum otad_err err = otad_reader(a->otad, &db, ei);
     if (err != OTAD_E_OK)

@@ -6,6 +6,7 @@
 #include "device_api/identify.h"
 #include "fleet/checkin.h"
 #include "fleet/otad.h"
+#include "fleet/overlay.h"
 
 /** A check-in with its verdict. */
 struct ask {
@@ -14,24 +15,33 @@ struct ask {
     struct checkin_row row;
     struct decision decision;
     char slug[OTAD_SLUG_MAX + 1]; /* of the product */
-    bool registered;              /* the device has a row, or will have one */
-    bool leased; /* the URL names no build: what is given there must be remembered */
-    bool cors;   /* pages of other origins may read the image */
+    enum fact_ask what;
+    bool registered; /* the device has a row, or will have one */
+    bool leased;     /* the URL names no build: what is given there must be remembered */
+    bool cors;       /* pages of other origins may read the image */
 };
 
-/** Runs a check-in. The product comes from the route's {product}; without a right key one that
- *  needs a key is as good as none.
+/** Answers a request whose check-in is judged. */
+typedef enum otad_err (*ask_then)(struct http_req *req, struct ask *a, struct otad_errinfo *ei);
+
+/** Runs a check-in and calls `then` with its verdict; at once, or when the device's last download,
+ *  which the verdict may hang on, is settled. The product comes from the route's {product}; without
+ * a right key one that needs a key is as good as none.
  *  @param path_word  the route's {mac}, or NULL
- *  @param record     whether it counts as a check-in of the device (a sidecar doesn't)
- *  @return OTAD_E_OK, OTAD_E_NOENT (no such product), or a database error */
-enum otad_err ask(struct http_req *req, const char *path_word, bool record, struct ask *out,
-                  struct otad_errinfo *ei) OTAD_MUSTCHECK;
+ *  @param what       what it asks for; ASK_NOTHING: it doesn't count as a check-in
+ *  @return what `then` returned, OTAD_PENDING, or a database error; without such a product it has
+ *          answered 404 */
+enum otad_err ask(struct http_req *req, const char *path_word, enum fact_ask what, ask_then then,
+                  struct otad_errinfo *ei);
 
 /** Judges the same check-in anew, with the build of that seq as its target whatever its pin and
  *  channel say. a->row.has_target is false when that build was withdrawn or is gone. Notes nothing.
  *  @return OTAD_E_OK, OTAD_E_NOENT (the product is gone), or a database error */
 enum otad_err ask_again(struct http_req *req, int64_t build, struct ask *a,
                         struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** The tag of a device's answers, for http_settle(). Devices may share one, by chance. */
+uint64_t ask_tag(const char *slug, uint64_t mac);
 
 /** Whether a word may stand in place of a MAC. Tasmota's probes (`…-minimal`, `…-safeboot`) and
  *  what mac_is_word() refuses may not: they are answered 404 without a look at the database. */

@@ -10,6 +10,7 @@
 
 #include "base/mac.h"
 #include "fleet/channel.h"
+#include "fleet/checkin.h"
 
 /* A header's name in either family. */
 struct esp_name {
@@ -61,19 +62,6 @@ static int64_t number(const char *text)
     errno = 0;
     long long n = strtoll(text, &end, 10);
     return *end == '\0' && errno == 0 ? n : -1;
-}
-
-static enum checkin_mode read_mode(const char *text)
-{
-    static const char *const filesystems[] = {"spiffs", "fatfs", "littlefs", "flashfs"};
-    if (text == NULL || strcmp(text, "sketch") == 0)
-        return MODE_SKETCH;
-    if (strcmp(text, "version") == 0)
-        return MODE_VERSION;
-    for (size_t i = 0; i < OTAD_COUNT(filesystems); i++)
-        if (strcmp(text, filesystems[i]) == 0)
-            return MODE_FS;
-    return MODE_UNKNOWN;
 }
 
 /* STA before BASE before AP: chips without Wi-Fi send only BASE. */
@@ -140,14 +128,14 @@ void identify(const struct http_req *req, const char *path_word, int64_t now_s, 
     *out = (struct checkin){.mac = 0};
     read_mac(req, path_word, &out->mac);
     read_facts(req, now_s, &out->said);
-    out->mode = read_mode(said(req, ESP("mode"), "mode"));
+    out->mode = checkin_mode(said(req, ESP("mode"), "mode"));
     out->updater = esp_header(req, ESP("mode")) != NULL ||
                    esp_header(req, ESP("STA-MAC")) != NULL || out->said.version[0] != '\0' ||
                    out->said.md5[0] != '\0' || out->said.sha256[0] != '\0';
     out->tasmota = strstr(out->said.version, "(tasmota") != NULL;
     const char *channel = http_req_query(req, "channel");
     if (channel != NULL && channel_name_is_valid(channel))
-        memcpy(out->channel, channel, strlen(channel) + 1);
+        memcpy(out->said.channel, channel, strlen(channel) + 1);
 }
 
 bool identify_has(const struct http_req *req, const char *sha256)

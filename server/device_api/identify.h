@@ -15,7 +15,6 @@ struct checkin {
     bool tasmota; /* takes 304 for success and reboots: refused with 403 instead; ask() adds the
                      product's word */
     enum checkin_mode mode;
-    char channel[OTAD_CHANNEL_MAX + 1]; /* asked for, "" = none */
     struct device_facts said;
 };
 

@@ -21,18 +21,17 @@ static json_t *describe(const struct ask *a, const char *url)
                      a->row.sha256, "id", json_id(a->row.build_id));
 }
 
+static enum otad_err answer(struct http_req *req, struct ask *a, struct otad_errinfo *ei)
+{
+    char url[BUILD_URL_MAX];
+    if (a->decision.verdict != VERDICT_SERVE &&
+        (a->decision.verdict != VERDICT_UP_TO_DATE || a->in.updater))
+        return ask_refuse(req, a);
+    enum otad_err err = build_url(req, a->row.build_id, a->row.device, url, ei);
+    return err == OTAD_E_OK ? http_reply_json(req, 200, describe(a, url)) : err;
+}
+
 enum otad_err device_latest_json(struct http_req *req, struct otad_errinfo *ei)
 {
-    struct ask a;
-    char url[BUILD_URL_MAX];
-    enum otad_err err = ask(req, NULL, true, &a, ei);
-    if (err == OTAD_E_NOENT)
-        return http_reply_refuse(req, 404, "no_product");
-    if (err != OTAD_E_OK)
-        return err;
-    if (a.decision.verdict != VERDICT_SERVE &&
-        (a.decision.verdict != VERDICT_UP_TO_DATE || a.in.updater))
-        return ask_refuse(req, &a);
-    err = build_url(req, a.row.build_id, a.row.device, url, ei);
-    return err == OTAD_E_OK ? http_reply_json(req, 200, describe(&a, url)) : err;
+    return ask(req, NULL, ASK_OTHER, answer, ei);
 }

@@ -156,24 +156,23 @@ static bool can_say_nothing_new(const struct ask *a)
     return a->decision.verdict != VERDICT_HOLD || a->in.said.version[0] != '\0';
 }
 
-enum otad_err device_manifest(struct http_req *req, struct otad_errinfo *ei)
+static enum otad_err answer(struct http_req *req, struct ask *a, struct otad_errinfo *ei)
 {
-    struct ask a;
     struct manifest m;
-    enum otad_err err = ask(req, NULL, true, &a, ei);
-    if (err == OTAD_E_NOENT)
-        return http_reply_refuse(req, 404, "no_product");
-    if (err != OTAD_E_OK)
-        return err;
-    if (a.decision.verdict == VERDICT_REFUSE)
-        return ask_refuse(req, &a);
-    if (a.in.mode == MODE_FS)
+    if (a->decision.verdict == VERDICT_REFUSE)
+        return ask_refuse(req, a);
+    if (a->in.mode == MODE_FS)
         return http_reply_refuse(req, 404, reason_name(REASON_WRONG_MODE));
-    if (!can_say_nothing_new(&a))
-        return http_reply_refuse(req, 404, reason_name(a.decision.reason));
-    err = gather(req, &a, &m, ei);
+    if (!can_say_nothing_new(a))
+        return http_reply_refuse(req, 404, reason_name(a->decision.reason));
+    enum otad_err err = gather(req, a, &m, ei);
     if (err != OTAD_E_OK)
         return err;
     /* A build without chipFamily makes ESPHome refuse the whole document. */
     return m.chip[0] != '\0' ? send(req, &m) : http_reply_refuse(req, 404, "no_chip");
+}
+
+enum otad_err device_manifest(struct http_req *req, struct otad_errinfo *ei)
+{
+    return ask(req, NULL, ASK_OTHER, answer, ei);
 }

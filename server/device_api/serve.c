@@ -45,33 +45,45 @@ static void free_load(void *arg)
     blob_release(load->blob);
 }
 
-static void note_end(const struct sending *s, const struct http_end *end)
+/* As the ledger's words. */
+static const char *cause_of(enum http_end_how how)
 {
-    struct fact fact = {
-        .kind = FACT_END, .product = s->product, .mac = s->mac, .mode = s->mode, .first = s->first};
-    struct transfer *t = &fact.transfer;
-    t->id = s->transfer;
-    t->size_bytes = s->size_bytes;
-    t->state = end->complete ? TRANSFER_SENT : TRANSFER_ABORTED;
-    t->bytes_acked = (int64_t)end->bytes_acked;
-    if (t->bytes_acked > s->bytes || end->complete)
-        t->bytes_acked = s->bytes;
-    if (end->elapsed_ms > 0)
-        t->bytes_per_s = t->bytes_acked * 1000 / (int64_t)end->elapsed_ms;
-    if (!end->complete)
-        (void)snprintf(t->cause, sizeof t->cause, "%s",
-                       end->shutting_down ? "server_shutdown" : "peer_gone");
-    t->ended_at_s = clock_wall_s(&s->otad->clock);
-    (void)overlay_note(s->otad->overlay, &fact); /* dropped only when twice the bound is reached */
+    static const char *const causes[] = {"", "peer_gone", "stalled", "server_shutdown"};
+    return causes[how];
 }
 
-/* The answer has ended: handed to the kernel as a whole, or not. */
-static void on_end(void *arg, const struct http_end *end)
+static void note_progress(const struct sending *s, const struct http_end *end)
+{
+    struct fact fact = {.kind = end->final ? FACT_END : FACT_PROGRESS,
+                        .product = s->product,
+                        .mac = s->mac,
+                        .mode = s->mode,
+                        .first = s->first,
+                        .by_token = !s->leased};
+    struct transfer *t = &fact.transfer;
+    t->id = s->transfer;
+    t->state = !end->final                 ? TRANSFER_DOWNLOADING
+               : end->how == HTTP_END_SENT ? TRANSFER_SENT
+                                           : TRANSFER_ABORTED;
+    t->bytes_acked = (int64_t)end->bytes_acked;
+    if (end->elapsed_ms > 0)
+        t->bytes_per_s = t->bytes_acked * 1000 / (int64_t)end->elapsed_ms;
+    if (end->final) {
+        (void)snprintf(t->cause, sizeof t->cause, "%s", cause_of(end->how));
+        (void)snprintf(t->detail, sizeof t->detail, "%s", end->detail);
+        t->ended_at_s = clock_wall_s(&s->otad->clock);
+    }
+    (void)overlay_note(s->otad->overlay, &fact); /* an end only beyond twice the bound */
+}
+
+/* How far the answer is, or how it ended. */
+static void tell(void *arg, const struct http_end *end)
 {
     const struct sending *s = arg;
     if (s->transfer != 0)
-        note_end(s, end);
-    if (s->leased && end->complete && s->first + s->bytes == s->size_bytes)
+        note_progress(s, end);
+    if (s->leased && end->final && end->how == HTTP_END_SENT &&
+        s->first + s->bytes == s->size_bytes)
         leases_finish(s->otad->leases, &s->lease, s->build);
 }
 
@@ -82,7 +94,8 @@ static void note_begin(const struct ask *a, const struct sending *s)
                         .mac = a->in.mac,
                         .mode = a->in.mode,
                         .build = a->row.build,
-                        .first = s->first};
+                        .first = s->first,
+                        .by_token = !s->leased};
     struct transfer *t = &fact.transfer;
     t->id = s->transfer;
     t->size_bytes = a->row.size_bytes;
@@ -132,8 +145,10 @@ static enum otad_err begin(struct http_req *req, const struct ask *a, const stru
         s->transfer = transfer_new_id(clock_wall_ms(&a->otad->clock));
         note_begin(a, s);
     }
-    http_req_set_state(req, s, free);
-    http_req_on_end(req, on_end, s);
+    const struct http_follow follow = {
+        .tag = ask_tag(a->slug, a->in.mac), .tell = tell, .free_arg = free, .arg = s};
+    if (http_req_follow(req, &follow) != OTAD_E_OK)
+        return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
     return OTAD_E_OK;
 }
 

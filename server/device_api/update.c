@@ -27,31 +27,26 @@ static bool is_final(const struct ask *a)
     return a->decision.verdict == VERDICT_UP_TO_DATE && a->in.updater;
 }
 
-static enum otad_err answer(struct http_req *req, const char *path_word, struct otad_errinfo *ei)
+static enum otad_err answer(struct http_req *req, struct ask *a, struct otad_errinfo *ei)
 {
-    struct ask a;
-    enum otad_err err = ask(req, path_word, true, &a, ei);
-    if (err == OTAD_E_NOENT)
-        return http_reply_refuse(req, 404, "no_product");
-    if (err != OTAD_E_OK)
-        return err;
-    if (a.in.mode == MODE_VERSION)
-        return tell_version(req, &a);
     bool answered = false;
-    if (!is_final(&a))
-        err = resume_choose(req, &a, &answered, ei);
+    enum otad_err err = OTAD_E_OK;
+    if (a->in.mode == MODE_VERSION)
+        return tell_version(req, a);
+    if (!is_final(a))
+        err = resume_choose(req, a, &answered, ei);
     if (answered || err != OTAD_E_OK)
         return err;
     /* A plain client can't say what it runs: for it there is always something new. */
-    if (a.decision.verdict == VERDICT_SERVE ||
-        (a.decision.verdict == VERDICT_UP_TO_DATE && !a.in.updater))
-        return serve_image(req, &a, ei);
-    return ask_refuse(req, &a);
+    if (a->decision.verdict == VERDICT_SERVE ||
+        (a->decision.verdict == VERDICT_UP_TO_DATE && !a->in.updater))
+        return serve_image(req, a, ei);
+    return ask_refuse(req, a);
 }
 
 enum otad_err device_latest(struct http_req *req, struct otad_errinfo *ei)
 {
-    return answer(req, NULL, ei);
+    return ask(req, NULL, ASK_IMAGE, answer, ei);
 }
 
 enum otad_err device_mac_bin(struct http_req *req, struct otad_errinfo *ei)
@@ -59,5 +54,5 @@ enum otad_err device_mac_bin(struct http_req *req, struct otad_errinfo *ei)
     const char *word = http_req_param(req, "mac");
     if (!ask_is_word(word))
         return http_reply_refuse(req, 404, "no_variant");
-    return answer(req, word, ei);
+    return ask(req, word, ASK_IMAGE, answer, ei);
 }

@@ -18,32 +18,14 @@ static enum otad_err send_text(struct http_req *req, const char *text)
     return http_reply_send(req, reply, 200);
 }
 
-/* Whether the answer is a number, which can say "stay" to a blocked device: 0. */
-static bool wants_number(const struct http_req *req, const char *path_word)
-{
-    return path_word != NULL || http_req_query(req, "number") != NULL;
-}
-
-static enum otad_err look(struct http_req *req, const char *path_word, bool record, struct ask *a,
-                          bool *answered, struct otad_errinfo *ei)
-{
-    enum otad_err err = ask(req, path_word, record, a, ei);
-    *answered = true;
-    if (err == OTAD_E_NOENT)
-        return http_reply_refuse(req, 404, "no_product");
-    if (err != OTAD_E_OK)
-        return err;
-    bool blocked = a->decision.reason == REASON_BLOCKED && wants_number(req, path_word);
-    if (a->decision.verdict == VERDICT_REFUSE && !blocked)
-        return ask_refuse(req, a);
-    *answered = false;
-    return OTAD_E_OK;
-}
-
-/* Sketches read it with toInt() and update when it is larger than their own: 0 says "stay". */
-static enum otad_err send_number(struct http_req *req, const struct ask *a)
+/* Sketches read it with toInt() and update when it is larger than their own: 0 says "stay", also
+ * to a blocked device. */
+static enum otad_err number(struct http_req *req, struct ask *a, struct otad_errinfo *ei)
 {
     char text[24];
+    (void)ei;
+    if (a->decision.verdict == VERDICT_REFUSE && a->decision.reason != REASON_BLOCKED)
+        return ask_refuse(req, a);
     (void)snprintf(text, sizeof text, "%" PRId64,
                    a->decision.verdict == VERDICT_SERVE || a->decision.verdict == VERDICT_UP_TO_DATE
                        ? a->row.number
@@ -51,41 +33,47 @@ static enum otad_err send_number(struct http_req *req, const struct ask *a)
     return send_text(req, text);
 }
 
+static enum otad_err version(struct http_req *req, struct ask *a, struct otad_errinfo *ei)
+{
+    (void)ei;
+    return a->decision.verdict == VERDICT_REFUSE ? ask_refuse(req, a)
+                                                 : send_text(req, a->row.target_version);
+}
+
+static enum otad_err md5(struct http_req *req, struct ask *a, struct otad_errinfo *ei)
+{
+    (void)ei;
+    return a->decision.verdict == VERDICT_REFUSE ? ask_refuse(req, a) : send_text(req, a->row.md5);
+}
+
+static enum otad_err sha256(struct http_req *req, struct ask *a, struct otad_errinfo *ei)
+{
+    (void)ei;
+    return a->decision.verdict == VERDICT_REFUSE ? ask_refuse(req, a)
+                                                 : send_text(req, a->row.sha256);
+}
+
 enum otad_err device_mac_version(struct http_req *req, struct otad_errinfo *ei)
 {
-    struct ask a;
-    bool answered;
     const char *word = http_req_param(req, "mac");
     if (!ask_is_word(word))
         return http_reply_refuse(req, 404, "no_variant");
-    enum otad_err err = look(req, word, true, &a, &answered, ei);
-    return answered ? err : send_number(req, &a);
+    return ask(req, word, ASK_NUMBER, number, ei);
 }
 
 enum otad_err device_latest_version(struct http_req *req, struct otad_errinfo *ei)
 {
-    struct ask a;
-    bool answered;
-    enum otad_err err = look(req, NULL, true, &a, &answered, ei);
-    if (answered)
-        return err;
-    if (http_req_query(req, "number") != NULL)
-        return send_number(req, &a);
-    return send_text(req, a.row.target_version);
+    bool asks_number = http_req_query(req, "number") != NULL;
+    return asks_number ? ask(req, NULL, ASK_NUMBER, number, ei)
+                       : ask(req, NULL, ASK_OTHER, version, ei);
 }
 
 enum otad_err device_latest_md5(struct http_req *req, struct otad_errinfo *ei)
 {
-    struct ask a;
-    bool answered;
-    enum otad_err err = look(req, NULL, false, &a, &answered, ei);
-    return answered ? err : send_text(req, a.row.md5);
+    return ask(req, NULL, ASK_NOTHING, md5, ei);
 }
 
 enum otad_err device_latest_sha256(struct http_req *req, struct otad_errinfo *ei)
 {
-    struct ask a;
-    bool answered;
-    enum otad_err err = look(req, NULL, false, &a, &answered, ei);
-    return answered ? err : send_text(req, a.row.sha256);
+    return ask(req, NULL, ASK_NOTHING, sha256, ei);
 }

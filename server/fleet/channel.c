@@ -4,16 +4,20 @@
 
 #include <string.h>
 
-static const char sql_find[] = "SELECT name, app, fs, paused, released_at_s FROM channel"
-                               " WHERE product = :product AND name = :name";
+#define COLUMNS "name, app, fs, paused, released_at_s, stopped_at_s, stop_reason, counted_from_s"
+
+static const char sql_find[] =
+    "SELECT " COLUMNS " FROM channel WHERE product = :product AND name = :name";
 static const char sql_list[] =
-    "SELECT name, app, fs, paused, released_at_s FROM channel WHERE product = :product"
-    " ORDER BY name";
+    "SELECT " COLUMNS " FROM channel WHERE product = :product ORDER BY name";
 static const char sql_ensure[] =
     "INSERT INTO channel (product, name) VALUES (:product, :name) ON CONFLICT DO NOTHING";
 static const char sql_point[] =
     "UPDATE channel SET app = CASE WHEN :kind = 'app' THEN :build ELSE app END,"
-    " fs = CASE WHEN :kind = 'fs' THEN :build ELSE fs END, released_at_s = :now"
+    " fs = CASE WHEN :kind = 'fs' THEN :build ELSE fs END, released_at_s = :now,"
+    /* What stopped by itself stopped for the build that goes now. */
+    " paused = CASE WHEN stopped_at_s > 0 THEN 0 ELSE paused END, stopped_at_s = 0,"
+    " stop_reason = '', counted_from_s = 0"
     " WHERE product = :product AND name = :name";
 static const char sql_remember[] = "INSERT INTO channel_history (product, name, kind, build, at_s)"
                                    " VALUES (:product, :name, :kind, :build, :now)";
@@ -27,7 +31,12 @@ static const char sql_forget[] =
     "DELETE FROM channel_history WHERE product = :product AND name = :name AND kind = :kind"
     " AND seq > :seq";
 static const char sql_pause[] =
-    "UPDATE channel SET paused = :paused WHERE product = :product AND name = :name";
+    "UPDATE channel SET paused = :paused, stopped_at_s = 0, stop_reason = '',"
+    " counted_from_s = CASE WHEN :paused THEN counted_from_s ELSE :now END"
+    " WHERE product = :product AND name = :name";
+static const char sql_stop[] =
+    "UPDATE channel SET paused = 1, stopped_at_s = :now, stop_reason = :reason"
+    " WHERE product = :product AND name = :name";
 static const char sql_of_build[] =
     "SELECT name FROM channel WHERE app = :build UNION SELECT name FROM channel WHERE fs = :build"
     " ORDER BY 1";
@@ -54,6 +63,9 @@ static void read_row(struct db_q *q, struct channel *c)
     c->fs = db_int(q, 2);
     c->paused = db_int(q, 3) != 0;
     c->released_at_s = db_int(q, 4);
+    c->stopped_at_s = db_int(q, 5);
+    db_copy_text(q, 6, c->stop_reason, sizeof c->stop_reason);
+    c->counted_from_s = db_int(q, 7);
 }
 
 enum otad_err channel_find(struct db *db, int64_t product, const char *name, struct channel *out,
@@ -193,10 +205,22 @@ enum otad_err channel_undo(struct db *db, int64_t product, const char *name, enu
 }
 
 enum otad_err channel_set_paused(struct db *db, int64_t product, const char *name, bool paused,
-                                 struct otad_errinfo *ei)
+                                 int64_t now_s, struct otad_errinfo *ei)
 {
     struct db_q q = db_query(db, sql_pause);
     db_bind_int(&q, ":paused", paused);
+    db_bind_int(&q, ":now", now_s);
+    db_bind_int(&q, ":product", product);
+    db_bind_text(&q, ":name", name);
+    return db_run(&q, ei);
+}
+
+enum otad_err channel_stop(struct db *db, int64_t product, const char *name, const char *reason,
+                           int64_t now_s, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_stop);
+    db_bind_int(&q, ":now", now_s);
+    db_bind_text(&q, ":reason", reason);
     db_bind_int(&q, ":product", product);
     db_bind_text(&q, ":name", name);
     return db_run(&q, ei);

@@ -12,6 +12,10 @@ struct channel {
     int64_t fs;
     bool paused;
     int64_t released_at_s; /* 0 = never */
+    int64_t stopped_at_s;  /* when it paused by itself; 0 = it didn't */
+    char stop_reason[160]; /* in words */
+    int64_t
+        counted_from_s; /* when it was last resumed: outcomes up to then don't count; 0 = never */
 };
 
 /** Whether text is [a-z0-9][a-z0-9._-]{0,31} and not "none". */
@@ -38,8 +42,13 @@ enum otad_err channel_undo(struct db *db, int64_t product, const char *name, enu
                            int64_t now_s, int64_t *undone_to,
                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
+/** Pauses or resumes by hand. After a resume outcomes are counted anew. */
 enum otad_err channel_set_paused(struct db *db, int64_t product, const char *name, bool paused,
-                                 struct otad_errinfo *ei) OTAD_MUSTCHECK;
+                                 int64_t now_s, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Pauses a channel because its build fails too often. Another build on it ends that. */
+enum otad_err channel_stop(struct db *db, int64_t product, const char *name, const char *reason,
+                           int64_t now_s, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Moves every channel off a build, back to its previous one or to none. */
 enum otad_err channel_leave_build(struct db *db, const struct build *b, int64_t now_s,

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "fleet/preflight.h"
 
-/* One statement over six tables, so one read transaction: two lock calls instead of ten. Every
+/* One statement over seven tables, so one read transaction: two lock calls instead of ten. Every
  * table is reached by a unique index. A withdrawn build is no target, whoever still names it. */
 static const char sql_checkin[] =
     "SELECT p.id, p.disabled, p.max_devices, p.device_count, d.id, d.blocked, d.held, d.version,"
@@ -14,7 +15,8 @@ static const char sql_checkin[] =
     "i.md5,"
     " i.sha256, i.identities, b.kind, p.access = 'key', p.client = 'tasmota',"
     " CASE WHEN :key IS NULL THEN 0 ELSE EXISTS (SELECT 1 FROM product_key AS k"
-    "  WHERE k.product = p.id AND k.hash = :key AND k.revoked_at_s IS NULL) END"
+    "  WHERE k.product = p.id AND k.hash = :key AND k.revoked_at_s IS NULL) END,"
+    " i.flash_bytes, b.chip, u.state, u.attempts, u.from_version, u.from_md5, p.attempts_max"
     " FROM product AS p"
     " LEFT JOIN device AS d ON d.product = p.id AND d.mac = :mac"
     " LEFT JOIN channel AS c ON c.product = p.id AND c.name = CASE"
@@ -24,14 +26,16 @@ static const char sql_checkin[] =
     "  ELSE coalesce(d.pin, c.app) END"
     "  AND b.withdrawn_at_s IS NULL"
     " LEFT JOIN image AS i ON i.id = b.image"
+    " LEFT JOIN \"update\" AS u ON u.id = (SELECT max(id) FROM \"update\""
+    "  WHERE build = b.seq AND device = d.id)"
     " WHERE p.slug = :slug";
 
 /* The same columns for a build that is named, then what only this needs. */
 static const char sql_build[] =
     "SELECT p.id, p.disabled, p.max_devices, p.device_count, d.id, d.blocked, d.held, d.version,"
     " 0, b.seq, b.id, b.version, b.number, i.id, i.size_bytes, i.md5, i.sha256, i.identities,"
-    " b.kind, p.access = 'key', p.client = 'tasmota', 0, p.slug, d.mac,"
-    " b.withdrawn_at_s IS NOT NULL"
+    " b.kind, p.access = 'key', p.client = 'tasmota', 0, i.flash_bytes, b.chip, NULL, 0, '', '',"
+    " p.attempts_max, p.slug, d.mac, b.withdrawn_at_s IS NOT NULL"
     " FROM build AS b JOIN product AS p ON p.id = b.product JOIN image AS i ON i.id = b.image"
     " LEFT JOIN device AS d ON d.product = p.id AND d.id = CASE WHEN :device <> 0 THEN :device"
     "  ELSE (SELECT id FROM device WHERE product = b.product AND mac = :mac) END"
@@ -75,6 +79,15 @@ static void read_row(struct db_q *q, struct checkin_row *r)
     r->needs_key = db_int(q, 19) != 0;
     r->tasmota = db_int(q, 20) != 0;
     r->key_ok = db_int(q, 21) != 0;
+    r->flash_bytes = db_int(q, 22);
+    db_copy_text(q, 23, r->chip, sizeof r->chip);
+    const char *state = db_text(q, 24);
+    r->state = UPDATE_PENDING;
+    r->has_update = state != NULL && update_state_parse(state, &r->state);
+    r->attempts = db_int(q, 25);
+    db_copy_text(q, 26, r->from_version, sizeof r->from_version);
+    db_copy_text(q, 27, r->from_md5, sizeof r->from_md5);
+    r->attempts_max = db_int(q, 28);
 }
 
 enum otad_err checkin_load(struct db *db, const struct checkin_query *query,
@@ -112,16 +125,65 @@ enum otad_err checkin_load_build(struct db *db, const struct checkin_build_query
     bool found = db_step(&q);
     if (found) {
         read_row(&q, out);
-        db_copy_text(&q, 22, slug, OTAD_SLUG_MAX + 1);
-        *mac = (uint64_t)db_int(&q, 23);
-        *withdrawn = db_int(&q, 24) != 0;
+        db_copy_text(&q, 29, slug, OTAD_SLUG_MAX + 1);
+        *mac = (uint64_t)db_int(&q, 30);
+        *withdrawn = db_int(&q, 31) != 0;
     }
     enum otad_err err = db_end(&q, ei);
     return err == OTAD_E_OK && !found ? otad_fail(ei, OTAD_E_NOENT, "no_build") : err;
 }
 
-struct identity checkin_identity(const struct checkin_row *row)
+enum checkin_mode checkin_mode(const char *word)
 {
-    return (struct identity){
-        .version = row->target_version, .md5 = row->md5, .sha256 = row->sha256, .also = row->also};
+    static const char *const filesystems[] = {"spiffs", "fatfs", "littlefs", "flashfs"};
+    if (word == NULL || word[0] == '\0' || strcmp(word, "sketch") == 0)
+        return MODE_SKETCH;
+    if (strcmp(word, "version") == 0)
+        return MODE_VERSION;
+    for (size_t i = 0; i < OTAD_COUNT(filesystems); i++)
+        if (strcmp(word, filesystems[i]) == 0)
+            return MODE_FS;
+    return MODE_UNKNOWN;
+}
+
+bool checkin_is_before(const char *from_version, const char *from_md5,
+                       const struct device_facts *said)
+{
+    if (said->version[0] != '\0' && from_version[0] != '\0')
+        return strcmp(said->version, from_version) == 0;
+    return said->md5[0] != '\0' && strcmp(said->md5, from_md5) == 0;
+}
+
+static enum reason unfit(const struct checkin_row *row, const struct device_facts *said)
+{
+    const struct fit_need need = {.kind = row->kind,
+                                  .chip = row->chip,
+                                  .size_bytes = row->size_bytes,
+                                  .flash_bytes = row->flash_bytes};
+    return preflight_check(&need, said);
+}
+
+struct decide_facts checkin_facts(const struct checkin_row *row, const struct device_facts *said,
+                                  enum checkin_mode mode)
+{
+    bool installed = row->has_update && row->state == UPDATE_INSTALLED;
+    return (struct decide_facts){
+        .product_disabled = row->disabled,
+        .device_blocked = row->blocked,
+        .device_held = row->held,
+        .channel_paused = row->paused,
+        .mode = mode,
+        .has_target = row->has_target,
+        .target = {.version = row->target_version,
+                   .md5 = row->md5,
+                   .sha256 = row->sha256,
+                   .also = row->also},
+        .running = {.version = said->version,                              .md5 = said->md5, .sha256 = said->sha256},
+        .unfit = row->has_target ? unfit(row, said) : REASON_NONE,
+        .done = installed && mode == MODE_FS && said->version[0] == '\0',
+        .rolled_back = (row->has_update && row->state == UPDATE_ROLLED_BACK) ||
+                       (installed && checkin_is_before(row->from_version, row->from_md5, said)),
+        .attempts = row->attempts,
+        .attempts_max = row->attempts_max,
+    };
 }

@@ -9,6 +9,8 @@
 #include "db/db.h"
 #include "fleet/build.h"
 #include "fleet/decide.h"
+#include "fleet/device.h"
+#include "fleet/update.h"
 #include "otad/limits.h"
 
 /** What to look up. */
@@ -43,7 +45,19 @@ struct checkin_row {
     char sha256[2 * OTAD_SHA256_LEN + 1];
     char also[256]; /* see struct identity */
     enum build_kind kind;
+    int64_t flash_bytes; /* what the image's header asks for, 0 = not said */
+    char chip[16];       /* of the build */
+    /* the newest update of this device to that build */
+    bool has_update;
+    enum update_state state;
+    int64_t attempts;
+    char from_version[OTAD_VERSION_MAX + 1];
+    char from_md5[2 * OTAD_MD5_LEN + 1];
+    int64_t attempts_max; /* of the product */
 };
+
+/** What a mode's word means; NULL and "" are a sketch's. */
+enum checkin_mode checkin_mode(const char *word);
 
 /** Reads them. Whether a device without a right key is to be answered at all is the caller's.
  *  @return OTAD_E_OK, OTAD_E_NOENT (no such product), or a database error. */
@@ -68,7 +82,12 @@ enum otad_err checkin_load_build(struct db *db, const struct checkin_build_query
                                  uint64_t *mac, bool *withdrawn,
                                  struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** The identity of the target, borrowed from row. */
-struct identity checkin_identity(const struct checkin_row *row);
+/** The facts the decision goes by: what is stored, and what the device says now. Borrows both. */
+struct decide_facts checkin_facts(const struct checkin_row *row, const struct device_facts *said,
+                                  enum checkin_mode mode);
+
+/** Whether what a device says is what it ran before an update: by its version, else its MD5. */
+bool checkin_is_before(const char *from_version, const char *from_md5,
+                       const struct device_facts *said);
 
 #endif

@@ -4,6 +4,7 @@
 #define OTAD_FLEET_DECIDE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /** What the device asks for. */
 enum checkin_mode {
@@ -26,6 +27,8 @@ enum verdict { VERDICT_SERVE, VERDICT_UP_TO_DATE, VERDICT_HOLD, VERDICT_REFUSE }
     X(WRONG_MODE, "wrong_mode")                                                                    \
     X(WONT_FIT, "wont_fit")                                                                        \
     X(WRONG_CHIP, "wrong_chip")                                                                    \
+    X(ATTEMPTS_EXHAUSTED, "attempts_exhausted")                                                    \
+    X(ROLLED_BACK, "rolled_back")                                                                  \
     X(HELD, "held")                                                                                \
     X(PAUSED, "paused")
 
@@ -59,6 +62,11 @@ struct decide_facts {
     bool has_target;
     struct identity target;
     struct running running;
+    enum reason unfit;    /* why the image can't be this device's; REASON_NONE = nothing known */
+    bool done;            /* the device got this build and can't say what it runs (filesystems) */
+    bool rolled_back;     /* it ran this build and went back */
+    int64_t attempts;     /* whole images of this build that arrived and led to nothing */
+    int64_t attempts_max; /* of the product; 0 = no limit */
 };
 
 struct decision {
@@ -75,6 +83,24 @@ enum reason identity_match(const struct identity *image, const struct running *r
 
 /** The rules of docs/architecture.md in their order; the first that matches ends it. */
 struct decision decide(const struct decide_facts *facts);
+
+enum decide_rule {
+    RULE_ALLOWED,  /* product enabled, device not blocked */
+    RULE_MODE,     /* the client asks for something there is */
+    RULE_TARGET,   /* there is a build for it */
+    RULE_SAME,     /* it runs that build already */
+    RULE_FIT,      /* the build fits it */
+    RULE_ATTEMPTS, /* it hasn't failed with it too often */
+    RULE_HELD,     /* nobody holds it back */
+    RULE_SERVE,
+    RULES
+};
+
+/** The API word of a rule. */
+const char *rule_name(enum decide_rule rule);
+
+/** What one rule alone says of these facts.  @return whether it ends the decision, with *out */
+bool decide_rule(enum decide_rule rule, const struct decide_facts *facts, struct decision *out);
 
 /** The API word of a reason; "" for REASON_NONE. */
 const char *reason_name(enum reason reason);

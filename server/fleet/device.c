@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "base/mac.h"
+#include "base/net.h"
 
 #define COLUMNS                                                                                    \
     "id, product, mac, version, chip, md5, sha256, address, agent, mode, free_space, chip_size,"   \
-    " authenticated, first_seen_s, last_seen_s, channel, pin, held, blocked, note"
+    " authenticated, first_seen_s, last_seen_s, channel, pin, held, blocked, note, interval_s,"    \
+    " asked_channel, said"
 
 static const char sql_find[] =
     "SELECT " COLUMNS " FROM device WHERE product = :product AND mac = :mac";
@@ -20,9 +22,12 @@ static const char sql_list[] = "SELECT " COLUMNS " FROM device WHERE product = :
                                " ORDER BY last_seen_s DESC, id DESC LIMIT :limit";
 static const char sql_seen[] =
     "INSERT INTO device (product, mac, version, chip, md5, sha256, address, agent, mode,"
-    " free_space, chip_size, authenticated, first_seen_s, last_seen_s) SELECT :product, :mac,"
+    " free_space, chip_size, authenticated, origin, asked_channel, said, first_seen_s, "
+    "last_seen_s) SELECT :product, "
+    ":mac,"
     " :version, :chip, :md5, :sha256, :address, :agent, :mode, :free_space, :chip_size,"
-    " :authenticated, :at_s, :at_s FROM product AS p WHERE p.id = :product"
+    " :authenticated, :origin, :asked_channel, :said, :at_s, :at_s FROM product AS p WHERE p.id = "
+    ":product"
     " AND (p.device_count < p.max_devices"
     "  OR EXISTS (SELECT 1 FROM device WHERE product = :product AND mac = :mac))"
     " ON CONFLICT (product, mac) DO UPDATE SET"
@@ -31,10 +36,16 @@ static const char sql_seen[] =
     " md5 = CASE WHEN excluded.md5 <> '' THEN excluded.md5 ELSE md5 END,"
     " sha256 = CASE WHEN excluded.sha256 <> '' THEN excluded.sha256 ELSE sha256 END,"
     " address = excluded.address, agent = excluded.agent,"
-    " mode = CASE WHEN excluded.mode <> '' THEN excluded.mode ELSE mode END,"
+    " mode = excluded.mode,"
     " free_space = CASE WHEN excluded.free_space >= 0 THEN excluded.free_space ELSE free_space END,"
     " chip_size = CASE WHEN excluded.chip_size >= 0 THEN excluded.chip_size ELSE chip_size END,"
-    " authenticated = excluded.authenticated, last_seen_s = excluded.last_seen_s RETURNING id";
+    " authenticated = excluded.authenticated, origin = excluded.origin,"
+    " asked_channel = excluded.asked_channel, said = excluded.said, last_seen_s = "
+    "excluded.last_seen_s,"
+    /* The requests of one visit don't count as an interval, nor does a season in a drawer. */
+    " interval_s = CASE WHEN excluded.last_seen_s - last_seen_s NOT BETWEEN 5 AND 2592000"
+    "  THEN interval_s WHEN interval_s = 0 THEN excluded.last_seen_s - last_seen_s"
+    "  ELSE (3 * interval_s + excluded.last_seen_s - last_seen_s) / 4 END RETURNING id";
 static const char sql_save[] =
     "UPDATE device SET channel = :channel, pin = :pin, held = :held, blocked = :blocked,"
     " note = :note WHERE id = :id";
@@ -44,6 +55,32 @@ static const char sql_scan_fit[] =
     "SELECT mac, chip, agent, free_space, chip_size FROM device WHERE product = :product"
     " ORDER BY mac";
 static const char sql_any_pinned[] = "SELECT 1 FROM device WHERE pin = :build LIMIT 1";
+
+unsigned device_said(const struct device_facts *f)
+{
+    return (f->version[0] != '\0' ? DEVICE_SAID_VERSION : 0) |
+           (f->md5[0] != '\0' ? DEVICE_SAID_MD5 : 0) |
+           (f->sha256[0] != '\0' ? DEVICE_SAID_SHA256 : 0) |
+           (f->free_space >= 0 ? DEVICE_SAID_SPACE : 0) |
+           (f->chip_size >= 0 ? DEVICE_SAID_CHIP_SIZE : 0) |
+           (f->chip[0] != '\0' ? DEVICE_SAID_CHIP : 0);
+}
+
+void device_only_said(struct device_facts *f)
+{
+    if ((f->said & DEVICE_SAID_VERSION) == 0)
+        f->version[0] = '\0';
+    if ((f->said & DEVICE_SAID_MD5) == 0)
+        f->md5[0] = '\0';
+    if ((f->said & DEVICE_SAID_SHA256) == 0)
+        f->sha256[0] = '\0';
+    if ((f->said & DEVICE_SAID_SPACE) == 0)
+        f->free_space = -1;
+    if ((f->said & DEVICE_SAID_CHIP_SIZE) == 0)
+        f->chip_size = -1;
+    if ((f->said & DEVICE_SAID_CHIP) == 0)
+        f->chip[0] = '\0';
+}
 
 static void read_row(struct db_q *q, struct device *d)
 {
@@ -67,6 +104,9 @@ static void read_row(struct db_q *q, struct device *d)
     d->held = db_int(q, 17) != 0;
     d->blocked = db_int(q, 18) != 0;
     db_copy_text(q, 19, d->note, sizeof d->note);
+    d->interval_s = db_int(q, 20);
+    db_copy_text(q, 21, d->last.channel, sizeof d->last.channel);
+    d->last.said = (unsigned)db_int(q, 22);
 }
 
 enum otad_err device_find(struct db *db, int64_t product, uint64_t mac, struct device *out,
@@ -98,6 +138,8 @@ enum otad_err device_find(struct db *db, int64_t product, uint64_t mac, struct d
 enum otad_err device_seen(struct db *db, int64_t product, uint64_t mac,
                           const struct device_facts *facts, int64_t *id, struct otad_errinfo *ei)
 {
+    char origin[46];
+    net_origin(facts->address, origin);
     struct db_q q = db_query(db, sql_seen);
     db_bind_int(&q, ":product", product);
     db_bind_int(&q, ":mac", (int64_t)mac);
@@ -111,6 +153,9 @@ enum otad_err device_seen(struct db *db, int64_t product, uint64_t mac,
     db_bind_int(&q, ":free_space", facts->free_space);
     db_bind_int(&q, ":chip_size", facts->chip_size);
     db_bind_int(&q, ":authenticated", facts->authenticated);
+    db_bind_text(&q, ":asked_channel", facts->channel);
+    db_bind_int(&q, ":said", facts->said);
+    db_bind_text(&q, ":origin", facts->authenticated ? "" : origin);
     db_bind_int(&q, ":at_s", facts->at_s);
     int64_t row = db_step(&q) ? db_int(&q, 0) : 0;
     enum otad_err err = db_end(&q, ei);

@@ -9,6 +9,14 @@
 #include "db/db.h"
 #include "otad/limits.h"
 
+/** Which facts one check-in named. What it doesn't name stays as it was said before. */
+#define DEVICE_SAID_VERSION 1U
+#define DEVICE_SAID_MD5 2U
+#define DEVICE_SAID_SHA256 4U
+#define DEVICE_SAID_SPACE 8U
+#define DEVICE_SAID_CHIP_SIZE 16U
+#define DEVICE_SAID_CHIP 32U
+
 /** What a device says in one check-in, and where from. Empty text or -1 = not said. */
 struct device_facts {
     char version[OTAD_VERSION_MAX + 1]; /* of the sketch; empty in a filesystem mode */
@@ -18,11 +26,19 @@ struct device_facts {
     char address[46];
     char agent[64];
     char mode[12];
-    int64_t free_space; /* bytes */
-    int64_t chip_size;  /* bytes of flash */
+    char channel[OTAD_CHANNEL_MAX + 1]; /* asked for */
+    int64_t free_space;                 /* bytes */
+    int64_t chip_size;                  /* bytes of flash */
     int64_t at_s;
     bool authenticated;
+    unsigned said; /* DEVICE_SAID_…, of the last check-in */
 };
+
+/** The bits for what these facts name. */
+unsigned device_said(const struct device_facts *facts);
+
+/** Empties what the last check-in did not name: the facts it was judged by. */
+void device_only_said(struct device_facts *facts);
 
 struct device {
     int64_t id;
@@ -30,6 +46,7 @@ struct device {
     uint64_t mac;
     struct device_facts last; /* at_s = last seen */
     int64_t first_seen_s;
+    int64_t interval_s;                 /* usual time between two visits; 0 = unknown */
     char channel[OTAD_CHANNEL_MAX + 1]; /* "" = the product's default */
     int64_t pin;                        /* build seq, 0 = none */
     bool held;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the state machine of updates: which fact moves which state. */
+ * Owns the folding of check-ins: what a device says, and what that means for its update. */
 #include "fleet/ledger.h"
 
 #include <stdio.h>
@@ -7,22 +7,11 @@
 
 #include "base/hex.h"
 #include "fleet/blob.h"
-#include "fleet/overlay.h"
+#include "fleet/checkin.h"
+#include "fleet/ledger_transfer.h"
+#include "fleet/outcome.h"
 #include "fleet/product.h"
-#include "fleet/update.h"
-
-#define OPEN_MAX 8 /* open updates of one device: one app, one fs, and what a restart left */
-
-static enum otad_err set_state(struct db *db, struct update *u, enum update_state state,
-                               const char *cause, const char *detail, int64_t now_s,
-                               struct otad_errinfo *ei)
-{
-    u->state = state;
-    (void)snprintf(u->cause, sizeof u->cause, "%s", cause);
-    (void)snprintf(u->detail, sizeof u->detail, "%s", detail);
-    u->updated_at_s = now_s;
-    return update_save(db, u, ei);
-}
+#include "fleet/story.h"
 
 /* Whether a device that says this runs that build. */
 static enum otad_err runs_build(struct db *db, const struct build *b, const struct fact *fact,
@@ -42,179 +31,82 @@ static enum otad_err runs_build(struct db *db, const struct build *b, const stru
     return OTAD_E_OK;
 }
 
-/* A device that comes back running the build of an open update has installed it. */
-static enum otad_err settle_installed(struct db *db, int64_t device, const struct fact *fact,
-                                      struct otad_errinfo *ei)
+static struct story_checkin what_it_says(const struct update *u, const struct fact *fact,
+                                         enum reason same, int64_t attempts_max)
 {
-    struct update open[OPEN_MAX];
-    size_t n;
-    enum otad_err err = update_open(db, device, open, OPEN_MAX, &n, ei);
-    for (size_t i = 0; i < n && err == OTAD_E_OK; i++) {
-        struct build b;
-        enum reason same = REASON_NONE;
-        err = build_find_seq(db, open[i].build, &b, ei);
-        if (err == OTAD_E_OK && (b.kind == BUILD_FS) == (fact->mode == MODE_FS))
-            err = runs_build(db, &b, fact, &same, ei);
-        if (err == OTAD_E_OK && same != REASON_NONE)
-            err = set_state(db, &open[i], UPDATE_INSTALLED, "", reason_name(same), fact->said.at_s,
-                            ei);
-    }
-    return err;
+    const struct device_facts *said = &fact->said;
+    bool before = checkin_is_before(u->from_version, u->from_md5, said);
+    return (struct story_checkin){
+        .same = same,
+        .known = said->version[0] != '\0' || before,
+        .as_before = before,
+        .poll = fact->ask == ASK_NUMBER && said->version[0] == '\0',
+        .asks_image = fact->ask == ASK_IMAGE && fact->mode != MODE_VERSION,
+        .filesystem = fact->mode == MODE_FS && said->version[0] == '\0',
+        .version = said->version,
+        .attempts_max = attempts_max,
+        .last_seen_s = u->device_seen_s,
+        .at_s = said->at_s,
+    };
+}
+
+/* What the check-in means for the device's newest update of that kind. */
+static enum otad_err judge(struct db *db, struct update *u, const struct fact *fact,
+                           struct otad_errinfo *ei)
+{
+    struct build b;
+    struct product p;
+    enum reason same = REASON_NONE;
+    if (u->state == UPDATE_INSTALLED && strcmp(fact->said.version, u->to_version) == 0)
+        return OTAD_E_OK; /* most check-ins end here */
+    enum otad_err err = build_find_seq(db, u->build, &b, ei);
+    if (err == OTAD_E_OK)
+        err = runs_build(db, &b, fact, &same, ei);
+    if (err == OTAD_E_OK)
+        err = product_find_id(db, u->product, &p, ei);
+    if (err == OTAD_E_OK)
+        err = ledger_transfer_seen(db, u, fact, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    bool was_failure = story_is_failure(u);
+    const struct story_checkin c = what_it_says(u, fact, same, p.policy.attempts_max);
+    return story_checked_in(u, &c) ? outcome_save(db, u, was_failure, ei) : OTAD_E_OK;
 }
 
 static enum otad_err write_checkin(struct db *db, const struct fact *fact, struct otad_errinfo *ei)
 {
+    struct update u;
     int64_t device;
     struct device_facts said = fact->said;
+    enum build_kind kind = fact->mode == MODE_FS ? BUILD_FS : BUILD_APP;
     if (fact->mode == MODE_FS)
         said.version[0] = '\0'; /* it is the filesystem's: the sketch's stays known */
+    enum otad_err found = update_newest_kind(db, fact->product, fact->mac, kind, &u, ei);
+    if (found != OTAD_E_OK && found != OTAD_E_NOENT)
+        return found;
     enum otad_err err = device_seen(db, fact->product, fact->mac, &said, &device, ei);
-    return err == OTAD_E_OK ? settle_installed(db, device, fact, ei) : err;
+    return err == OTAD_E_OK && found == OTAD_E_OK ? judge(db, &u, fact, ei) : err;
 }
 
-/* Another build of the same kind is on its way: the older stories have ended. */
-static enum otad_err supersede(struct db *db, int64_t device, const struct build *b, int64_t now_s,
-                               struct otad_errinfo *ei)
+enum otad_err ledger_want(struct db *db, const struct device *d, const struct build *b,
+                          int64_t now_s, struct update *out, struct otad_errinfo *ei)
 {
-    struct update open[OPEN_MAX];
-    size_t n;
-    enum otad_err err = update_open(db, device, open, OPEN_MAX, &n, ei);
-    for (size_t i = 0; i < n && err == OTAD_E_OK; i++) {
-        struct build other;
-        if (open[i].build == b->seq)
-            continue;
-        err = build_find_seq(db, open[i].build, &other, ei);
-        if (err != OTAD_E_OK || other.kind != b->kind)
-            continue;
-        err = set_state(db, &open[i], UPDATE_FAILED, "superseded",
-                        "another build was offered before this one was seen running", now_s, ei);
-        if (err == OTAD_E_OK)
-            err = transfer_supersede(db, open[i].id, now_s, ei);
+    enum otad_err err = update_newest(db, d->id, b->seq, out, ei);
+    if (err == OTAD_E_OK && out->state != UPDATE_INSTALLED) {
+        story_wanted(out, now_s);
+        return update_save(db, out, ei);
     }
-    return err;
-}
-
-/* Continues the story of this device and build, or starts it. */
-static enum otad_err open_update(struct db *db, const struct device *d, const struct build *b,
-                                 int64_t now_s, struct update *u, struct otad_errinfo *ei)
-{
-    enum otad_err err = update_newest(db, d->id, b->seq, u, ei);
-    if (err == OTAD_E_OK && u->state != UPDATE_INSTALLED)
-        return set_state(db, u, UPDATE_IN_PROGRESS, "", "", now_s, ei);
     if (err != OTAD_E_OK && err != OTAD_E_NOENT)
         return err;
-    *u = (struct update){.product = d->product,
-                         .device = d->id,
-                         .build = b->seq,
-                         .state = UPDATE_IN_PROGRESS,
-                         .created_at_s = now_s};
-    (void)snprintf(u->from_version, sizeof u->from_version, "%s", d->last.version);
-    return update_insert(db, u, ei);
-}
-
-/* Another download of the same image goes on with what arrived by an earlier one.
- * @return OTAD_E_NOENT when there is none */
-static enum otad_err continue_transfer(struct db *db, const struct update *u,
-                                       const struct fact *fact, struct otad_errinfo *ei)
-{
-    struct transfer t;
-    struct intervals arrived;
-    enum otad_err err = transfer_newest(db, u->id, &t, ei);
-    if (err == OTAD_E_OK)
-        err = transfer_arrived(db, t.id, &arrived, ei);
-    if (err == OTAD_E_OK)
-        err = transfer_part_begin(db, fact->transfer.id, t.id, ei);
-    if (err != OTAD_E_OK || t.state == TRANSFER_SENT)
-        return err;
-    if (t.state == TRANSFER_ABORTED)
-        t.resumed++;
-    t.state = TRANSFER_DOWNLOADING;
-    t.cause[0] = t.detail[0] = '\0';
-    t.ended_at_s = 0;
-    return transfer_save(db, &t, &arrived, ei);
-}
-
-static enum otad_err begin_transfer(struct db *db, const struct update *u, const struct fact *fact,
-                                    struct otad_errinfo *ei)
-{
-    struct transfer t = fact->transfer;
-    t.update = u->id;
-    enum otad_err err = transfer_supersede(db, u->id, t.started_at_s, ei);
-    return err == OTAD_E_OK ? transfer_insert(db, &t, ei) : err;
-}
-
-static enum otad_err write_serve(struct db *db, const struct fact *fact, struct otad_errinfo *ei)
-{
-    struct device d;
-    struct build b;
-    struct update u;
-    int64_t now_s = fact->transfer.started_at_s;
-    enum otad_err err = device_find(db, fact->product, fact->mac, &d, ei);
-    if (err == OTAD_E_OK)
-        err = build_find_seq(db, fact->build, &b, ei);
-    if (err == OTAD_E_OK)
-        err = supersede(db, d.id, &b, now_s, ei);
-    if (err == OTAD_E_OK)
-        err = open_update(db, &d, &b, now_s, &u, ei);
-    if (err != OTAD_E_OK)
-        return err;
-    err = fact->first > 0 ? continue_transfer(db, &u, fact, ei) : OTAD_E_NOENT;
-    return err == OTAD_E_NOENT ? begin_transfer(db, &u, fact, ei) : err;
-}
-
-/* Adds what one request brought to its transfer, and says how that stands now. */
-static void fold_end(struct transfer *t, struct intervals *arrived, const struct fact *fact,
-                     int64_t others)
-{
-    const struct transfer *end = &fact->transfer;
-    bool superseded = t->state == TRANSFER_ABORTED; /* while this request was on its way */
-    if (end->bytes_acked > 0) /* a set that is full counts too little, never too much */
-        (void)intervals_add(arrived, fact->first, fact->first + end->bytes_acked - 1);
-    t->bytes_acked = intervals_bytes(arrived);
-    t->bytes_per_s = end->bytes_per_s;
-    if (t->bytes_acked >= t->size_bytes) {
-        t->state = TRANSFER_SENT;
-        t->cause[0] = t->detail[0] = '\0';
-        t->ended_at_s = end->ended_at_s;
-    } else if (!superseded && end->state == TRANSFER_ABORTED && others == 0) {
-        t->state = TRANSFER_ABORTED;
-        (void)snprintf(t->cause, sizeof t->cause, "%s", end->cause);
-        (void)snprintf(t->detail, sizeof t->detail, "%s", end->detail);
-        t->ended_at_s = end->ended_at_s;
-    } else if (!superseded && end->state == TRANSFER_ABORTED) {
-        t->resumed++; /* it was, before we knew */
-    }
-}
-
-static enum otad_err count_attempt(struct db *db, int64_t update, int64_t now_s,
-                                   struct otad_errinfo *ei)
-{
-    struct update u;
-    enum otad_err err = update_find(db, update, &u, ei);
-    if (err != OTAD_E_OK)
-        return err;
-    u.attempts++; /* a whole image: what didn't arrive completely is no attempt */
-    u.updated_at_s = now_s;
-    return update_save(db, &u, ei);
-}
-
-static enum otad_err write_end(struct db *db, const struct fact *fact, struct otad_errinfo *ei)
-{
-    struct transfer t;
-    struct intervals arrived;
-    int64_t id = fact->transfer.id, others = 0;
-    enum otad_err err = transfer_part_end(db, id, &id, &others, ei);
-    if (err == OTAD_E_OK)
-        err = transfer_find(db, id, &t, ei);
-    if (err == OTAD_E_OK)
-        err = transfer_arrived(db, id, &arrived, ei);
-    if (err != OTAD_E_OK || t.state == TRANSFER_SENT)
-        return err;
-    fold_end(&t, &arrived, fact, others);
-    err = transfer_save(db, &t, &arrived, ei);
-    if (err != OTAD_E_OK || t.state != TRANSFER_SENT)
-        return err;
-    return count_attempt(db, t.update, t.ended_at_s, ei);
+    struct update u = {.product = d->product,
+                       .device = d->id,
+                       .build = b->seq,
+                       .state = UPDATE_PENDING,
+                       .created_at_s = now_s};
+    (void)snprintf(u.from_version, sizeof u.from_version, "%s", d->last.version);
+    (void)snprintf(u.from_md5, sizeof u.from_md5, "%s", d->last.md5);
+    err = update_insert(db, &u, ei);
+    return err == OTAD_E_OK ? update_find(db, u.id, out, ei) : err;
 }
 
 enum otad_err ledger_write(struct db *db, const struct fact *fact, struct otad_errinfo *ei)
@@ -225,9 +117,10 @@ enum otad_err ledger_write(struct db *db, const struct fact *fact, struct otad_e
     case FACT_CHECKIN:
         return write_checkin(db, fact, ei);
     case FACT_SERVE:
-        return write_serve(db, fact, ei);
+        return ledger_transfer_begin(db, fact, ei);
+    case FACT_PROGRESS:
     case FACT_END:
         break;
     }
-    return write_end(db, fact, ei);
+    return ledger_transfer_go_on(db, fact, ei);
 }

@@ -3,7 +3,9 @@
 #ifndef OTAD_FLEET_LEDGER_H
 #define OTAD_FLEET_LEDGER_H
 
-#include "db/db.h"
+#include "fleet/build.h"
+#include "fleet/device.h"
+#include "fleet/update.h"
 
 struct fact;
 
@@ -12,5 +14,12 @@ struct fact;
  *          or a database error */
 enum otad_err ledger_write(struct db *db, const struct fact *fact,
                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** A person wants this build on this device, at its next check-in: whatever held the update back is
+ *  forgiven, and its attempts count anew. Makes the update if there is none that is open.
+ *  @param out  receives it, pending */
+enum otad_err ledger_want(struct db *db, const struct device *d, const struct build *b,
+                          int64_t now_s, struct update *out,
+                          struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 #endif

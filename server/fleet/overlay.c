@@ -18,6 +18,7 @@ struct slot {
     uint64_t mac;
     struct fact *last; /* waiting, fit to be replaced; NULL once it is being committed */
     size_t n;
+    size_t transfers; /* of these, beginnings and ends of transfers */
     struct slot *next;
 };
 
@@ -104,8 +105,11 @@ static struct slot **find_slot(struct shard *s, int64_t product, uint64_t mac)
 /* Whether the new fact can take the place of the waiting one: only the latest of a run counts. */
 static bool replaces(const struct fact *last, const struct fact *fact)
 {
-    if (last == NULL || last->kind != fact->kind || last->mode != fact->mode)
+    if (last == NULL || last->kind != fact->kind || last->mode != fact->mode ||
+        last->ask != fact->ask)
         return false;
+    if (fact->kind == FACT_PROGRESS)
+        return fact->transfer.id == last->transfer.id;
     return fact->kind == FACT_ANONYMOUS ||
            (fact->kind == FACT_CHECKIN &&
             /* a later one that says less must not wipe out what the earlier said */
@@ -126,7 +130,6 @@ static void keep_said(struct device_facts *said, const struct device_facts *befo
     keep_text(said->chip, before->chip, sizeof said->chip);
     keep_text(said->md5, before->md5, sizeof said->md5);
     keep_text(said->sha256, before->sha256, sizeof said->sha256);
-    keep_text(said->mode, before->mode, sizeof said->mode);
     if (said->free_space < 0)
         said->free_space = before->free_space;
     if (said->chip_size < 0)
@@ -145,6 +148,11 @@ static void replace(struct fact *last, const struct fact *fact)
     last->count = count;
     if (fact->kind == FACT_CHECKIN)
         keep_said(&last->said, &before);
+}
+
+static bool is_transfers(const struct fact *fact)
+{
+    return fact->kind == FACT_SERVE || fact->kind == FACT_END;
 }
 
 /* Under the shard's lock. @return false when out of memory. */
@@ -173,12 +181,14 @@ static bool append(struct shard *s, const struct fact *fact)
     (*at)->mac = fact->mac;
     (*at)->last = copy;
     (*at)->n++;
+    (*at)->transfers += is_transfers(fact);
     return true;
 }
 
 bool overlay_note(struct overlay *o, const struct fact *fact)
 {
-    bool cheap = fact->kind == FACT_ANONYMOUS || fact->kind == FACT_CHECKIN;
+    bool cheap =
+        fact->kind == FACT_ANONYMOUS || fact->kind == FACT_CHECKIN || fact->kind == FACT_PROGRESS;
     struct shard *s = find_shard(o, fact->product, fact->mac);
     bool kept = true, room = atomic_load(&o->n) < (cheap ? o->max : 2 * o->max);
     (void)pthread_mutex_lock(&s->lock);
@@ -204,6 +214,16 @@ bool overlay_knows(struct overlay *o, int64_t product, uint64_t mac)
     bool known = *find_slot(s, product, mac) != NULL;
     (void)pthread_mutex_unlock(&s->lock);
     return known;
+}
+
+bool overlay_unsettled(struct overlay *o, int64_t product, uint64_t mac)
+{
+    struct shard *s = find_shard(o, product, mac);
+    (void)pthread_mutex_lock(&s->lock);
+    const struct slot *slot = *find_slot(s, product, mac);
+    bool unsettled = slot != NULL && slot->transfers > 0;
+    (void)pthread_mutex_unlock(&s->lock);
+    return unsettled;
 }
 
 bool overlay_any(struct overlay *o)
@@ -267,6 +287,8 @@ static size_t forget(struct shard *s)
     size_t n = 0;
     for (struct fact *f = s->taken; f != NULL; f = f->next, n++) {
         struct slot **at = find_slot(s, f->product, f->mac);
+        if (*at != NULL)
+            (*at)->transfers -= is_transfers(f);
         if (*at != NULL && --(*at)->n == 0) {
             struct slot *gone = *at;
             *at = gone->next;

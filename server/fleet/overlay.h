@@ -16,8 +16,17 @@
 enum fact_kind {
     FACT_ANONYMOUS, /* a check-in without a device: only counted */
     FACT_CHECKIN,
-    FACT_SERVE, /* a build was offered: a transfer began */
-    FACT_END    /* the transfer ended */
+    FACT_SERVE,    /* a build was offered: a transfer began */
+    FACT_PROGRESS, /* so much of it has arrived */
+    FACT_END       /* the transfer ended */
+};
+
+/** What a check-in asked for. */
+enum fact_ask {
+    ASK_IMAGE,
+    ASK_NUMBER, /* only the number of what there is, as sketches do before they ask for the image */
+    ASK_OTHER,  /* its version, a description, … */
+    ASK_NOTHING /* sidecars: no check-in at all */
 };
 
 /** One thing that happened. Which members count depends on the kind. */
@@ -28,10 +37,12 @@ struct fact {
     enum checkin_mode mode;
     union {
         struct device_facts said; /* FACT_CHECKIN */
-        struct transfer transfer; /* FACT_SERVE, FACT_END; its `update` is filled in by the fold */
+        struct transfer transfer; /* of a transfer's; its `update` is filled in by the fold */
     };
+    enum fact_ask ask; /* FACT_CHECKIN */
     int64_t build;     /* FACT_SERVE: seq */
-    int64_t first;     /* FACT_SERVE, FACT_END: the first byte this request was given */
+    int64_t first;     /* of a transfer's: the first byte this request was given */
+    bool by_token;     /* FACT_SERVE, FACT_END: the URL's token was the decision */
     int64_t count;     /* FACT_ANONYMOUS: how many */
     struct fact *next; /* private */
 };
@@ -57,6 +68,10 @@ bool overlay_note(struct overlay *overlay, const struct fact *fact);
 
 /** Whether facts of this device wait to be written. */
 bool overlay_knows(struct overlay *overlay, int64_t product, uint64_t mac);
+
+/** Whether facts of this device's downloads wait to be written: then what is stored is not yet what
+ *  a decision about it must go by. */
+bool overlay_unsettled(struct overlay *overlay, int64_t product, uint64_t mac);
 
 /** Whether anything waits to be written. */
 bool overlay_any(struct overlay *overlay);

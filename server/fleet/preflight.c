@@ -14,7 +14,7 @@ static enum family family_of(const char *name)
 }
 
 /* The exact chip where both are known, else the family by the updater's name. */
-static bool wrong_chip(const struct build *b, const struct device_facts *said)
+static bool wrong_chip(const struct fit_need *b, const struct device_facts *said)
 {
     if (b->chip[0] == '\0')
         return false;
@@ -24,7 +24,7 @@ static bool wrong_chip(const struct build *b, const struct device_facts *said)
     return device != FAMILY_UNKNOWN && device != family_of(b->chip);
 }
 
-enum reason preflight_check(const struct build *b, const struct device_facts *said)
+enum reason preflight_check(const struct fit_need *b, const struct device_facts *said)
 {
     if (b->kind != BUILD_APP)
         return REASON_NONE;
@@ -47,7 +47,12 @@ static enum otad_err look(void *arg, const struct device *d)
 {
     struct scan *scan = arg;
     struct preflight *p = &scan->result;
-    enum reason reason = preflight_check(scan->build, &d->last);
+    const struct build *b = scan->build;
+    const struct fit_need need = {.kind = b->kind,
+                                  .chip = b->chip,
+                                  .size_bytes = b->size_bytes,
+                                  .flash_bytes = b->flash_bytes};
+    enum reason reason = preflight_check(&need, &d->last);
     p->devices++;
     if (reason == REASON_NONE)
         return OTAD_E_OK;

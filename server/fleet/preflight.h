@@ -9,13 +9,21 @@
 
 #define PREFLIGHT_SHOWN 20 /* devices named one by one */
 
+/** What a build needs of a device. */
+struct fit_need {
+    enum build_kind kind;
+    const char *chip;    /* "" = unknown */
+    int64_t size_bytes;  /* of the file */
+    int64_t flash_bytes; /* what its header asks for, 0 = not said */
+};
+
 /** Why a device would refuse a build. Pure.
  *  ESP8266: free space is what is left, so the file must fit it; the flash size in the image's
  *  header must not exceed the chip (-107). ESP32: free space is the size of the next slot. What a
  *  device didn't say is no reason; filesystem images have no space report and always pass.
  *  @return REASON_NONE, REASON_WONT_FIT or REASON_WRONG_CHIP
  *  Source: protocols.md sections 2.4, 2.6, 5.2, 18.19, 18.27 */
-enum reason preflight_check(const struct build *b, const struct device_facts *said);
+enum reason preflight_check(const struct fit_need *need, const struct device_facts *said);
 
 struct preflight {
     int64_t devices; /* of the product */

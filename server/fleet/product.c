@@ -6,7 +6,9 @@
 
 #define COLUMNS                                                                                    \
     "id, slug, name, chip, disabled, default_channel, max_devices, device_count,"                  \
-    " anonymous_checkins, last_number, created_at_s, access, client"
+    " anonymous_checkins, last_number, created_at_s, access, client, attempts_max, "               \
+    "attempts_window_s,"                                                                           \
+    " patience_s, stop_failures, stop_percent, stop_window_s"
 
 static const char sql_by_slug[] = "SELECT " COLUMNS " FROM product WHERE slug = :slug";
 static const char sql_by_id[] = "SELECT " COLUMNS " FROM product WHERE id = :id";
@@ -17,7 +19,10 @@ static const char sql_insert[] = "INSERT INTO product (slug, name, max_devices, 
 static const char sql_save[] =
     "UPDATE product SET name = :name, chip = :chip, disabled = :disabled, access = :access,"
     " client = :client,"
-    " default_channel = :default_channel, max_devices = :max_devices WHERE id = :id";
+    " default_channel = :default_channel, max_devices = :max_devices,"
+    " attempts_max = :attempts_max, attempts_window_s = :attempts_window_s,"
+    " patience_s = :patience_s, stop_failures = :stop_failures, stop_percent = :stop_percent,"
+    " stop_window_s = :stop_window_s WHERE id = :id";
 static const char sql_note_build[] =
     "UPDATE product SET last_number = max(last_number, :number),"
     " chip = CASE WHEN chip = '' THEN :chip ELSE chip END WHERE id = :id";
@@ -80,6 +85,12 @@ static void read_row(struct db_q *q, struct product *p)
     p->anonymous_checkins = db_int(q, 8);
     p->last_number = db_int(q, 9);
     p->created_at_s = db_int(q, 10);
+    p->policy = (struct product_policy){.attempts_max = db_int(q, 13),
+                                        .attempts_window_s = db_int(q, 14),
+                                        .patience_s = db_int(q, 15),
+                                        .stop_failures = db_int(q, 16),
+                                        .stop_percent = db_int(q, 17),
+                                        .stop_window_s = db_int(q, 18)};
     /* The table's CHECKs allow no other words; should one be there, the door stays shut. */
     const char *access = db_text(q, 11), *client = db_text(q, 12);
     p->access = PRODUCT_ACCESS_KEY;
@@ -157,6 +168,12 @@ enum otad_err product_save(struct db *db, const struct product *p, struct otad_e
     db_bind_text(&q, ":client", product_client_name(p->client));
     db_bind_text(&q, ":default_channel", p->default_channel);
     db_bind_int(&q, ":max_devices", p->max_devices);
+    db_bind_int(&q, ":attempts_max", p->policy.attempts_max);
+    db_bind_int(&q, ":attempts_window_s", p->policy.attempts_window_s);
+    db_bind_int(&q, ":patience_s", p->policy.patience_s);
+    db_bind_int(&q, ":stop_failures", p->policy.stop_failures);
+    db_bind_int(&q, ":stop_percent", p->policy.stop_percent);
+    db_bind_int(&q, ":stop_window_s", p->policy.stop_window_s);
     db_bind_int(&q, ":id", p->id);
     return db_run(&q, ei);
 }

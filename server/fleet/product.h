@@ -15,6 +15,16 @@ enum product_access { PRODUCT_ACCESS_OPEN, PRODUCT_ACCESS_KEY };
 /** What all devices of a product are. */
 enum product_client { PRODUCT_CLIENT_ANY, PRODUCT_CLIENT_TASMOTA };
 
+/** How updates of a product are judged. */
+struct product_policy {
+    int64_t attempts_max;      /* whole images of one build before a device is held */
+    int64_t attempts_window_s; /* within which they count */
+    int64_t patience_s;        /* of silence after an image before it counts as failed */
+    int64_t stop_failures;     /* a channel stops at that many failed devices … */
+    int64_t stop_percent;      /* … and that share of those with an outcome, */
+    int64_t stop_window_s;     /* within so long after the release; 0 = never */
+};
+
 struct product {
     int64_t id;
     char slug[OTAD_SLUG_MAX + 1];
@@ -29,6 +39,7 @@ struct product {
     int64_t anonymous_checkins;
     int64_t last_number; /* highest build number so far */
     int64_t created_at_s;
+    struct product_policy policy;
 };
 
 /** Whether text is [a-z0-9][a-z0-9._-]{0,62}. */
@@ -53,7 +64,8 @@ enum otad_err product_find_id(struct db *db, int64_t id, struct product *out,
 enum otad_err product_create(struct db *db, struct product *p,
                              struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** Writes name, chip, disabled, access, client, default_channel and max_devices of p->id. */
+/** Writes name, chip, disabled, access, client, default_channel, max_devices and the policy of
+ * p->id. */
 enum otad_err product_save(struct db *db, const struct product *p,
                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
 

@@ -7,16 +7,22 @@
 
 #define SELECT                                                                                     \
     "SELECT id, \"update\", state, cause, size_bytes, bytes_acked, resumed, bytes_per_s, client,"  \
-    " address, detail, started_at_s, ended_at_s FROM transfer "
+    " address, detail, started_at_s, ended_at_s, counted, idle_since_s FROM transfer "
 
 static const char sql_insert[] =
     "INSERT INTO transfer (id, \"update\", state, size_bytes, resumed, client, address,"
-    " started_at_s) VALUES (:id, :update, 'downloading', :size, :resumed, :client, :address,"
-    " :started)";
+    " started_at_s, counted) VALUES (:id, :update, 'downloading', :size, :resumed, :client,"
+    " :address, :started, :counted)";
 static const char sql_save[] =
     "UPDATE transfer SET state = :state, cause = :cause, bytes_acked = :bytes, resumed = :resumed,"
-    " bytes_per_s = :rate, detail = :detail, ended_at_s = nullif(:ended, 0), ranges = :ranges"
-    " WHERE id = :id";
+    " bytes_per_s = :rate, detail = :detail, ended_at_s = nullif(:ended, 0), ranges = :ranges,"
+    " idle_since_s = :idle, counted = :counted WHERE id = :id";
+static const char sql_attempts[] =
+    "SELECT count(*) FROM transfer WHERE \"update\" = :update AND state = 'sent' AND counted"
+    " AND ended_at_s >= :since";
+static const char sql_idle[] = SELECT "WHERE state = 'downloading' AND idle_since_s > 0"
+                                      " AND idle_since_s < :before ORDER BY id LIMIT :room";
+static const char sql_of_part[] = "SELECT transfer FROM transfer_part WHERE id = :id";
 static const char sql_arrived[] = "SELECT ranges FROM transfer WHERE id = :id";
 static const char sql_newest[] = SELECT "WHERE \"update\" = :update ORDER BY id DESC LIMIT 1";
 static const char sql_supersede[] =
@@ -67,6 +73,29 @@ int64_t transfer_new_id(int64_t wall_ms)
     return id;
 }
 
+static void read_row(struct db_q *q, struct transfer *t)
+{
+    t->id = db_int(q, 0);
+    t->update = db_int(q, 1);
+    t->state = TRANSFER_DOWNLOADING;
+    const char *state = db_text(q, 2);
+    for (size_t i = 0; state != NULL && i < OTAD_COUNT(states); i++)
+        if (strcmp(state, states[i]) == 0)
+            t->state = (enum transfer_state)i;
+    db_copy_text(q, 3, t->cause, sizeof t->cause);
+    t->size_bytes = db_int(q, 4);
+    t->bytes_acked = db_int(q, 5);
+    t->resumed = db_int(q, 6);
+    t->bytes_per_s = db_int(q, 7);
+    db_copy_text(q, 8, t->client, sizeof t->client);
+    db_copy_text(q, 9, t->address, sizeof t->address);
+    db_copy_text(q, 10, t->detail, sizeof t->detail);
+    t->started_at_s = db_int(q, 11);
+    t->ended_at_s = db_int(q, 12);
+    t->counted = db_int(q, 13) != 0;
+    t->idle_since_s = db_int(q, 14);
+}
+
 enum otad_err transfer_insert(struct db *db, const struct transfer *t, struct otad_errinfo *ei)
 {
     struct db_q q = db_query(db, sql_insert);
@@ -77,6 +106,7 @@ enum otad_err transfer_insert(struct db *db, const struct transfer *t, struct ot
     db_bind_text(&q, ":client", t->client);
     db_bind_text(&q, ":address", t->address);
     db_bind_int(&q, ":started", t->started_at_s);
+    db_bind_int(&q, ":counted", t->counted);
     return db_run(&q, ei);
 }
 
@@ -94,6 +124,8 @@ enum otad_err transfer_save(struct db *db, const struct transfer *t,
     db_bind_text(&q, ":detail", t->detail);
     db_bind_int(&q, ":ended", t->ended_at_s);
     db_bind_text(&q, ":ranges", ranges);
+    db_bind_int(&q, ":idle", t->idle_since_s);
+    db_bind_int(&q, ":counted", t->counted);
     db_bind_int(&q, ":id", t->id);
     return db_run(&q, ei);
 }
@@ -116,6 +148,40 @@ enum otad_err transfer_supersede(struct db *db, int64_t update, int64_t now_s,
     db_bind_int(&q, ":update", update);
     db_bind_int(&q, ":now", now_s);
     return db_run(&q, ei);
+}
+
+enum otad_err transfer_attempts(struct db *db, int64_t update, int64_t since_s, int64_t *n,
+                                struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_attempts);
+    db_bind_int(&q, ":update", update);
+    db_bind_int(&q, ":since", since_s);
+    *n = db_step(&q) ? db_int(&q, 0) : 0;
+    return db_end(&q, ei);
+}
+
+enum otad_err transfer_idle(struct db *db, int64_t before_s, struct transfer *out, size_t room,
+                            size_t *n, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_idle);
+    db_bind_int(&q, ":before", before_s);
+    db_bind_int(&q, ":room", (int64_t)room);
+    *n = 0;
+    while (*n < room && db_step(&q))
+        read_row(&q, &out[(*n)++]);
+    return db_end(&q, ei);
+}
+
+enum otad_err transfer_of_part(struct db *db, int64_t id, int64_t *transfer,
+                               struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_of_part);
+    db_bind_int(&q, ":id", id);
+    int64_t of = db_step(&q) ? db_int(&q, 0) : id;
+    enum otad_err err = db_end(&q, ei);
+    if (err == OTAD_E_OK)
+        *transfer = of;
+    return err;
 }
 
 enum otad_err transfer_part_begin(struct db *db, int64_t id, int64_t transfer,
@@ -141,27 +207,6 @@ enum otad_err transfer_part_end(struct db *db, int64_t id, int64_t *transfer, in
     *others = db_step(&q) ? db_int(&q, 0) : 0;
     *transfer = of;
     return db_end(&q, ei);
-}
-
-static void read_row(struct db_q *q, struct transfer *t)
-{
-    t->id = db_int(q, 0);
-    t->update = db_int(q, 1);
-    t->state = TRANSFER_DOWNLOADING;
-    const char *state = db_text(q, 2);
-    for (size_t i = 0; state != NULL && i < OTAD_COUNT(states); i++)
-        if (strcmp(state, states[i]) == 0)
-            t->state = (enum transfer_state)i;
-    db_copy_text(q, 3, t->cause, sizeof t->cause);
-    t->size_bytes = db_int(q, 4);
-    t->bytes_acked = db_int(q, 5);
-    t->resumed = db_int(q, 6);
-    t->bytes_per_s = db_int(q, 7);
-    db_copy_text(q, 8, t->client, sizeof t->client);
-    db_copy_text(q, 9, t->address, sizeof t->address);
-    db_copy_text(q, 10, t->detail, sizeof t->detail);
-    t->started_at_s = db_int(q, 11);
-    t->ended_at_s = db_int(q, 12);
 }
 
 static enum otad_err read_one(struct db_q *q, struct transfer *out, struct otad_errinfo *ei)

@@ -24,6 +24,8 @@ struct transfer {
     char client[64];
     char address[46];
     char detail[256];
+    bool counted;         /* as an attempt, once it is whole */
+    int64_t idle_since_s; /* when the last of its requests ended, while it isn't whole; 0 = never */
     int64_t started_at_s;
     int64_t ended_at_s; /* 0 = not yet */
 };
@@ -53,6 +55,18 @@ enum otad_err transfer_newest(struct db *db, int64_t update, struct transfer *ou
 /** Ends the open transfers of an update: another one takes their place. */
 enum otad_err transfer_supersede(struct db *db, int64_t update, int64_t now_s,
                                  struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** How many whole ones of an update count as attempts since then. */
+enum otad_err transfer_attempts(struct db *db, int64_t update, int64_t since_s, int64_t *n,
+                                struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Which of those that have not ended got no request any more since before_s; at most `room`. */
+enum otad_err transfer_idle(struct db *db, int64_t before_s, struct transfer *out, size_t room,
+                            size_t *n, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** What a request belongs to: `id` itself when it began a transfer. */
+enum otad_err transfer_of_part(struct db *db, int64_t id, int64_t *transfer,
+                               struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Notes that the request `id` continues a transfer. */
 enum otad_err transfer_part_begin(struct db *db, int64_t id, int64_t transfer,

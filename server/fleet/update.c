@@ -6,7 +6,8 @@
 
 #define SELECT                                                                                     \
     "SELECT u.id, u.product, u.device, d.mac, u.build, b.id, b.version, u.from_version, u.state,"  \
-    " u.cause, u.detail, u.attempts, u.created_at_s, u.updated_at_s FROM \"update\" AS u"          \
+    " u.cause, u.detail, u.attempts, u.created_at_s, u.updated_at_s, u.from_md5, u.polled_at_s,"   \
+    " u.retried_at_s, d.last_seen_s FROM \"update\" AS u"                                          \
     " JOIN device AS d ON d.id = u.device JOIN build AS b ON b.seq = u.build "
 
 static const char sql_find[] = SELECT "WHERE u.id = :id";
@@ -17,12 +18,25 @@ static const char sql_open[] =
     SELECT "WHERE u.device = :device AND u.state IN ('pending', 'in_progress', 'sent')"
            " ORDER BY u.id LIMIT :room";
 static const char sql_insert[] =
-    "INSERT INTO \"update\" (product, device, build, from_version, state, created_at_s,"
-    " updated_at_s) VALUES (:product, :device, :build, :from_version, :state, :now, :now)"
+    "INSERT INTO \"update\" (product, device, build, from_version, from_md5, state, created_at_s,"
+    " updated_at_s) VALUES (:product, :device, :build, :from_version, :from_md5, :state, :now, "
+    ":now)"
     " RETURNING id";
 static const char sql_save[] =
     "UPDATE \"update\" SET state = :state, cause = :cause, detail = :detail, attempts = :attempts,"
-    " updated_at_s = :now WHERE id = :id";
+    " polled_at_s = :polled, retried_at_s = :retried, updated_at_s = :now WHERE id = :id";
+static const char sql_newest_kind[] =
+    SELECT "WHERE u.device = (SELECT id FROM device WHERE product = :product AND mac = :mac)"
+           " AND b.kind = :kind ORDER BY u.id DESC LIMIT 1";
+static const char sql_silent[] =
+    SELECT "JOIN product AS p ON p.id = u.product WHERE u.state IN ('in_progress', 'sent')"
+           " AND u.id > :after AND max(u.updated_at_s, d.last_seen_s)"
+           "  + max(p.patience_s, 3 * d.interval_s) < :now"
+           " AND NOT EXISTS (SELECT 1 FROM transfer AS t WHERE t.\"update\" = u.id"
+           "  AND t.state = 'downloading') ORDER BY u.id LIMIT :room";
+static const char sql_stayed_away[] =
+    SELECT "WHERE u.state IN ('in_progress', 'sent') AND u.state = 'sent' AND u.polled_at_s > 0"
+           " AND u.polled_at_s < :before ORDER BY u.id LIMIT :room";
 #define FILTERS                                                                                    \
     " AND u.id < :before AND (:build IS NULL OR b.id = :build)"                                    \
     " AND (:state IS NULL OR u.state = :state) AND (:cause IS NULL OR u.cause = :cause)"           \
@@ -77,6 +91,10 @@ static void read_row(struct db_q *q, struct update *u)
     u->attempts = db_int(q, 11);
     u->created_at_s = db_int(q, 12);
     u->updated_at_s = db_int(q, 13);
+    db_copy_text(q, 14, u->from_md5, sizeof u->from_md5);
+    u->polled_at_s = db_int(q, 15);
+    u->retried_at_s = db_int(q, 16);
+    u->device_seen_s = db_int(q, 17);
 }
 
 static enum otad_err read_one(struct db_q *q, struct update *out, struct otad_errinfo *ei)
@@ -111,6 +129,16 @@ enum otad_err update_newest(struct db *db, int64_t device, int64_t build_seq, st
     return read_one(&q, out, ei);
 }
 
+enum otad_err update_newest_kind(struct db *db, int64_t product, uint64_t mac, enum build_kind kind,
+                                 struct update *out, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_newest_kind);
+    db_bind_int(&q, ":product", product);
+    db_bind_int(&q, ":mac", (int64_t)mac);
+    db_bind_text(&q, ":kind", build_kind_name(kind));
+    return read_one(&q, out, ei);
+}
+
 enum otad_err update_insert(struct db *db, struct update *u, struct otad_errinfo *ei)
 {
     struct db_q q = db_query(db, sql_insert);
@@ -118,6 +146,7 @@ enum otad_err update_insert(struct db *db, struct update *u, struct otad_errinfo
     db_bind_int(&q, ":device", u->device);
     db_bind_int(&q, ":build", u->build);
     db_bind_text(&q, ":from_version", u->from_version);
+    db_bind_text(&q, ":from_md5", u->from_md5);
     db_bind_text(&q, ":state", states[u->state]);
     db_bind_int(&q, ":now", u->created_at_s);
     int64_t id = db_step(&q) ? db_int(&q, 0) : 0;
@@ -134,9 +163,21 @@ enum otad_err update_save(struct db *db, const struct update *u, struct otad_err
     db_bind_text(&q, ":cause", u->cause);
     db_bind_text(&q, ":detail", u->detail);
     db_bind_int(&q, ":attempts", u->attempts);
+    db_bind_int(&q, ":polled", u->polled_at_s);
+    db_bind_int(&q, ":retried", u->retried_at_s);
     db_bind_int(&q, ":now", u->updated_at_s);
     db_bind_int(&q, ":id", u->id);
     return db_run(&q, ei);
+}
+
+static enum otad_err read_some(struct db_q *q, struct update *out, size_t room, size_t *n,
+                               struct otad_errinfo *ei)
+{
+    db_bind_int(q, ":room", (int64_t)room);
+    *n = 0;
+    while (*n < room && db_step(q))
+        read_row(q, &out[(*n)++]);
+    return db_end(q, ei);
 }
 
 enum otad_err update_open(struct db *db, int64_t device, struct update *out, size_t room, size_t *n,
@@ -144,11 +185,24 @@ enum otad_err update_open(struct db *db, int64_t device, struct update *out, siz
 {
     struct db_q q = db_query(db, sql_open);
     db_bind_int(&q, ":device", device);
-    db_bind_int(&q, ":room", (int64_t)room);
-    *n = 0;
-    while (*n < room && db_step(&q))
-        read_row(&q, &out[(*n)++]);
-    return db_end(&q, ei);
+    return read_some(&q, out, room, n, ei);
+}
+
+enum otad_err update_silent(struct db *db, int64_t now_s, int64_t after, struct update *out,
+                            size_t room, size_t *n, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_silent);
+    db_bind_int(&q, ":now", now_s);
+    db_bind_int(&q, ":after", after);
+    return read_some(&q, out, room, n, ei);
+}
+
+enum otad_err update_stayed_away(struct db *db, int64_t before_s, struct update *out, size_t room,
+                                 size_t *n, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_stayed_away);
+    db_bind_int(&q, ":before", before_s);
+    return read_some(&q, out, room, n, ei);
 }
 
 enum otad_err update_list(struct db *db, const struct update_filter *f,

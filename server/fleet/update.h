@@ -29,12 +29,16 @@ struct update {
     int64_t build_id;
     char to_version[OTAD_VERSION_MAX + 1];
     char from_version[OTAD_VERSION_MAX + 1];
+    char from_md5[2 * OTAD_MD5_LEN + 1]; /* as reported before; "" = not said */
     enum update_state state;
     char cause[32];
     char detail[256];
     int64_t attempts;
+    int64_t polled_at_s;  /* 0 = no .version poll since the image arrived */
+    int64_t retried_at_s; /* attempts count from here on */
     int64_t created_at_s;
     int64_t updated_at_s;
+    int64_t device_seen_s; /* when the device was last seen; only read */
 };
 
 const char *update_state_name(enum update_state state);
@@ -48,17 +52,31 @@ enum otad_err update_find(struct db *db, int64_t id, struct update *out,
 enum otad_err update_newest(struct db *db, int64_t device, int64_t build_seq, struct update *out,
                             struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** Inserts u (product, device, build, from_version, state, created_at_s count) and sets u->id. */
+/** The newest update of a device for a build of that kind; NOENT also when there is no device. */
+enum otad_err update_newest_kind(struct db *db, int64_t product, uint64_t mac, enum build_kind kind,
+                                 struct update *out, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Inserts u (product, device, build, from_version, from_md5, state, created_at_s count) and sets
+ * u->id. */
 enum otad_err update_insert(struct db *db, struct update *u,
                             struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** Writes state, cause, detail, attempts and updated_at_s of u->id. */
+/** Writes state, cause, detail, attempts and all times of u->id but created_at_s. */
 enum otad_err update_save(struct db *db, const struct update *u,
                           struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Open updates (pending, in progress, sent) of a device, oldest first. At most `room`. */
 enum otad_err update_open(struct db *db, int64_t device, struct update *out, size_t room, size_t *n,
                           struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Updates that wait for something that may never come: at most `room`, by id above `after`.
+ *  Silent: an image arrived or broke off, nothing is on its way, and the device has been silent for
+ *  longer than its product's patience and than three times its usual interval. */
+enum otad_err update_silent(struct db *db, int64_t now_s, int64_t after, struct update *out,
+                            size_t room, size_t *n, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+/** Stayed away: polled before before_s, and nothing since. */
+enum otad_err update_stayed_away(struct db *db, int64_t before_s, struct update *out, size_t room,
+                                 size_t *n, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 struct update_filter {
     int64_t product; /* 0 = any */

@@ -27,6 +27,7 @@ struct conn {
     atomic_int phase;
     _Atomic int64_t since_ms; /* monotonic time of the phase's start */
     bool peer_left;           /* seen by the last sweep; the sweep's alone */
+    bool followed;            /* an answer of it is followed beyond its end; its thread's alone */
     void *request;            /* the one under way, or NULL; its HTTP thread's alone */
 };
 

@@ -244,16 +244,20 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *mhd, const c
     return MHD_YES;
 }
 
-static void tell_end(struct http_req *req, enum MHD_RequestTerminationCode code)
+/* The answer is out of our hands, or of the client's. */
+static void end_follow(struct http_req *req, enum MHD_RequestTerminationCode code)
 {
-    struct http_end end = {.complete = code == MHD_REQUEST_TERMINATED_COMPLETED_OK && req->queued,
-                           .shutting_down = code == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN};
-    if (req->queued) {
-        uint64_t acked = sock_bytes_acked(req->conn->fd);
-        end.bytes_acked = acked > req->answer_base ? acked - req->answer_base : 0;
-        end.elapsed_ms = (uint64_t)(http_now_ms() - req->answer_ms);
-    }
-    req->on_end(req->on_end_arg, &end);
+    enum watch_left how = WATCH_BROKEN;
+    if (code == MHD_REQUEST_TERMINATED_COMPLETED_OK && req->queued)
+        how = WATCH_HANDED_OVER;
+    else if (code == MHD_REQUEST_TERMINATED_DAEMON_SHUTDOWN)
+        how = WATCH_SHUT_DOWN;
+    else if (code == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
+        how = WATCH_TIMED_OUT;
+    if (!req->queued)
+        watch_drop(&req->follow, http_now_ms());
+    else if (watch_left(req->http->watch, OTAD_STEAL(req->follow), how, http_now_ms()))
+        req->conn->followed = true;
 }
 
 static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
@@ -264,8 +268,8 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
     (void)mhd;
     if (req == NULL)
         return;
-    if (req->on_end != NULL)
-        tell_end(req, code);
+    if (req->follow != NULL)
+        end_follow(req, code);
     log_debug(req->http->settings.log, "request", "status=%u address=%s proxy=%s path=%s",
               req->status, req->address, http_req_proxy(req), req->path);
     if (req->conn != NULL) {
@@ -305,6 +309,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
          * thousands of '&'. */
         if (conn != NULL && conn->request != NULL)
             on_completed(http, mhd, &conn->request, MHD_REQUEST_TERMINATED_WITH_ERROR);
+        if (conn != NULL && conn->followed)
+            (void)shutdown(conn->fd, SHUT_WR); /* close() won't: the watch holds it too */
         if (conn != NULL)
             conns_remove(http->conns, conn);
         return;
@@ -326,6 +332,7 @@ static void *sweep(void *cls)
         (void)nanosleep(&tick, NULL);
         int64_t now = http_now_ms();
         (void)waits_expire(http, now);
+        watch_tick(http->watch, now);
         if (i % SWEEP_EVERY == 0) {
             conns_sweep(http->conns, now);
             kept_expire(http, now);
@@ -454,8 +461,9 @@ static struct http *make_http(const struct http_settings *settings)
     set_limits(http, &settings->limits);
     const struct conn_limits limits = conn_limits(http);
     http->conns = conns_new(&limits);
-    http->sweeper_runs =
-        http->conns != NULL && pthread_create(&http->sweeper, NULL, sweep, http) == 0;
+    http->watch = watch_new(settings->limits.stall_timeout_s * 1000);
+    http->sweeper_runs = http->conns != NULL && http->watch != NULL &&
+                         pthread_create(&http->sweeper, NULL, sweep, http) == 0;
     if (!http->sweeper_runs)
         http_free(&http);
     return http;
@@ -491,6 +499,7 @@ void http_set_limits(struct http *http, const struct http_limits *limits)
     set_limits(http, limits);
     const struct conn_limits conn = conn_limits(http);
     conns_set_limits(http->conns, &conn);
+    watch_set_stall(http->watch, limits->stall_timeout_s * 1000);
 }
 
 /* Closes the listen sockets, else new clients would hang in their backlog. Not with
@@ -520,7 +529,7 @@ void http_quiesce(struct http *http, int64_t grace_s)
     stop_listening(http);
     const struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
     int64_t deadline = http_now_ms() + grace_s * 1000;
-    while (conns_close_idle(http->conns) > 0 && http_now_ms() < deadline)
+    while (conns_close_idle(http->conns) + watch_open(http->watch) > 0 && http_now_ms() < deadline)
         (void)nanosleep(&tick, NULL);
 }
 
@@ -540,6 +549,8 @@ void http_stop(struct http *http)
     if (http->sweeper_runs)
         (void)pthread_join(http->sweeper, NULL);
     http->sweeper_runs = false;
+    if (http->watch != NULL)
+        watch_stop(http->watch, http_now_ms());
     kept_expire(http, INT64_MAX);
 }
 
@@ -550,6 +561,7 @@ void http_free(struct http **out)
         return;
     http_stop(http);
     conns_free(&http->conns);
+    watch_free(&http->watch);
     trust_free(&http->trust);
     (void)pthread_mutex_destroy(&http->waits_lock);
     (void)pthread_mutex_destroy(&http->kept_lock);

@@ -18,6 +18,7 @@ struct http_limits {
     int64_t connections_per_address;
     int64_t header_timeout_s;
     int64_t body_timeout_s;
+    int64_t stall_timeout_s;
     int64_t image_max_bytes;
     const struct option_list *trusted_proxies; /* of addresses and networks */
     const struct option_list *allowed_hosts;

@@ -19,6 +19,7 @@
 #include "http/reply.h"
 #include "http/request.h"
 #include "http/wait.h"
+#include "http/watch.h"
 
 #define HTTP_LOOPS_MAX 64 /* as server.threads, and more than there can be listeners */
 
@@ -63,10 +64,7 @@ struct http_req {
     struct http_wait *wait;
     void *state;
     void (*free_state)(void *state);
-    void (*on_end)(void *arg, const struct http_end *end);
-    void *on_end_arg;
-    int64_t answer_ms;    /* monotonic time the answer began */
-    uint64_t answer_base; /* bytes the peer had acknowledged by then, plus the answer's head */
+    struct follow *follow; /* NULL: nobody wants to know how the answer ends */
     char address[NET_TEXT_MAX];
     char *proxy; /* NULL: none */
     char *local;
@@ -101,6 +99,7 @@ struct http {
     struct http_settings settings;
     struct http_trust trust;
     struct conns *conns;
+    struct watch *watch;
     char addresses[OPTION_LIST_MAX][64];
     size_t n_addresses;
     struct http_loop loops[HTTP_LOOPS_MAX];
@@ -164,9 +163,6 @@ void kept_expire(struct http *http, int64_t now_ms); /* INT64_MAX: all */
 
 /* request.c: fills req->address when the request is made. */
 void request_set_address(struct http_req *req);
-
-/* sock.c: payload bytes of ours that the peer's TCP has acknowledged; 0 when unknown. */
-uint64_t sock_bytes_acked(int fd);
 
 int64_t http_now_ms(void);
 

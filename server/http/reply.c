@@ -108,10 +108,10 @@ enum otad_err http_reply_send(struct http_req *req, struct http_reply *reply, un
     }
     if (req->http10 || req->close_after)
         http_reply_header(reply, "Connection", "close");
-    req->answer_ms = http_now_ms();
-    if (req->on_end != NULL)
-        req->answer_base = sock_bytes_acked(req->conn->fd) + reply->head_bytes +
-                           fixed_head(status, reply->body_bytes);
+    if (req->follow != NULL)
+        watch_begin(req->http->watch, req->follow, req->conn->fd,
+                    reply->head_bytes + fixed_head(status, reply->body_bytes), reply->body_bytes,
+                    http_now_ms());
     req->status = status;
     req->queued = true;
     req->queue_failed = !queue(req, reply, status);

@@ -125,11 +125,15 @@ void *http_req_state(const struct http_req *req)
     return req->state;
 }
 
-void http_req_on_end(struct http_req *req, void (*on_end)(void *arg, const struct http_end *end),
-                     void *arg)
+enum otad_err http_req_follow(struct http_req *req, const struct http_follow *f)
 {
-    req->on_end = on_end;
-    req->on_end_arg = arg;
+    req->follow = watch_new_follow(f);
+    return req->follow != NULL ? OTAD_E_OK : OTAD_E_NOMEM;
+}
+
+void http_settle(struct http_req *req, uint64_t tag)
+{
+    watch_settle(req->http->watch, tag, http_now_ms());
 }
 
 void request_set_address(struct http_req *req)

@@ -50,17 +50,38 @@ const char *http_req_content_type(const struct http_req *req);
 void http_req_set_state(struct http_req *req, void *state, void (*free_state)(void *state));
 void *http_req_state(const struct http_req *req);
 
-/** How the answer to a request ended, as far as MHD knows: handed to the kernel, not delivered. */
-struct http_end {
-    bool complete;        /* everything was handed to the kernel */
-    bool shutting_down;   /* the daemon ended it */
-    uint64_t bytes_acked; /* of the body, acknowledged by the peer's TCP so far */
-    uint64_t elapsed_ms;  /* since the answer began */
+/** How an answer ended, judged by what the peer's TCP acknowledged. */
+enum http_end_how {
+    HTTP_END_SENT,      /* all of it has arrived */
+    HTTP_END_PEER_GONE, /* reset or closed early: TCP can't tell a crash from a choice */
+    HTTP_END_STALLED,   /* nothing was acknowledged for http.stall_timeout_s */
+    HTTP_END_SHUTDOWN   /* the daemon ended it */
 };
 
-/** Asks to be told when the answer has ended. `arg` must stay valid until then; on_end is called
- *  exactly once, on the HTTP thread, also when no answer was ever sent. */
-void http_req_on_end(struct http_req *req, void (*on_end)(void *arg, const struct http_end *end),
-                     void *arg);
+/** What is known of an answer. */
+struct http_end {
+    bool final;            /* false: it is on its way, this is how far */
+    enum http_end_how how; /* when final */
+    uint64_t bytes_acked;  /* of the body */
+    uint64_t elapsed_ms;   /* since the answer began */
+    char detail[160];      /* the raw facts, for people */
+};
+
+/** Who wants to know. tell() is called at most once a second while the answer is on its way, and
+ *  exactly once with `final`, maybe after the request has ended, on any thread; then free_arg(). */
+struct http_follow {
+    uint64_t tag; /* for http_settle(): whose answer this is */
+    void (*tell)(void *arg, const struct http_end *end);
+    void (*free_arg)(void *arg);
+    void *arg;
+};
+
+/** Asks to be told how far the answer of this request gets, and how it ends. Takes over f->arg in
+ *  any case. @return OTAD_E_OK, OTAD_E_NOMEM (f->arg is freed, nothing is told) */
+enum otad_err http_req_follow(struct http_req *req, const struct http_follow *f) OTAD_MUSTCHECK;
+
+/** Looks at the earlier answers with this tag now, so that what is over is told before the caller
+ *  goes on: no polling interval shows in what it decides. */
+void http_settle(struct http_req *req, uint64_t tag);
 
 #endif

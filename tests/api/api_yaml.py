@@ -281,9 +281,11 @@ def walk(doc, daemon, folder):
     a.ask("PATCH", p + "/devices/{mac}", 200, {"pin": first["id"], "held": True, "note": "ä"}, **device)
     a.ask("DELETE", p + "/builds/{build}", 409, **build)
     a.ask("PATCH", p + "/devices/{mac}", 200, {"pin": None, "held": False, "channel": "beta"}, **device)
+    wanted = a.ask("POST", p + "/devices/{mac}/retry", 200, {}, **device)
+    check(wanted["update"]["state"] == "pending", "a retry makes no pending update")
     ledger = a.ask("GET", p + "/updates", 200, query=f"?mac={MAC}&since=2020-01-01T00:00:00Z", **lamp)
-    check(len(ledger["items"]) == 2 and any(u["reports"] for u in ledger["items"]) and
-          all(u["transfers"] for u in ledger["items"]), "the ledger is not what was done")
+    check(len(ledger["items"]) >= 2 and any(u["reports"] for u in ledger["items"]) and
+          any(u["transfers"] for u in ledger["items"]), "the ledger is not what was done")
     a.ask("GET", p + "/updates/{update}", 200, update=ledger["items"][0]["id"], **lamp)
     a.ask("GET", p + "/updates", 422, query="?state=maybe", **lamp)
 
@@ -313,6 +315,10 @@ def walk(doc, daemon, folder):
 
     a.ask("POST", p + "/builds/{build}/withdraw", 200, **build)
     a.ask("POST", p + "/builds/{build}/withdraw", 200, build=other["id"], **lamp)
+    a.ask("GET", p + "/devices/{mac}/explain", 200, query="?version=0.1&free_space=10", **device)
+    a.ask("GET", p + "/devices/{mac}/explain", 422, query="?colour=red", **device)
+    a.ask("POST", p + "/devices/{mac}/retry", 422, {"kind": "banana"}, **device)
+    a.ask("PATCH", p, 200, {"attempts": 5, "patience_s": 60, "stop_percent": 50}, **lamp)
     a.ask("DELETE", p + "/devices/{mac}", 204, **device)
     a.ask("DELETE", p + "/builds/{build}", 204, **build)
     a.ask("DELETE", p, 409, **lamp)

@@ -18,7 +18,7 @@
 static struct daemon d;
 static char admin[DAEMON_KEY];
 static struct img lamp, bulb, heavy, fs; /* ESP8266 */
-static struct img sensor, tiny;          /* ESP32 */
+static struct img sensor, heavy32, tiny; /* ESP32 */
 static char bulb_url[256], lamp_url[256], sensor_url[256];
 
 /* ---- the world ---------------------------------------------------------------------------- */
@@ -55,8 +55,8 @@ static void release(const char *product, const char *version, const char *kind,
 static void setup(void)
 {
     static const char *const flags[] = {"--devices-new-devices-per-hour", "1000000", NULL};
-    static const char *const products[] = {"lamp", "bulb",    "heavy",    "sensor",
-                                           "tiny", "tasmota", "tasmota32"};
+    static const char *const products[] = {"lamp",   "bulb", "heavy",   "heavy32",
+                                           "sensor", "tiny", "tasmota", "tasmota32"};
     daemon_start(&d, flags);
     daemon_key(&d, "root", "admin", NULL, admin);
     for (size_t i = 0; i < OTAD_COUNT(products); i++)
@@ -64,6 +64,7 @@ static void setup(void)
     lamp = image_of("ESP8266", 31, 300000);
     bulb = image_of("ESP8266", 32, 50000);
     heavy = image_of("ESP8266", 33, LARGE);
+    heavy32 = image_of("ESP32", 36, LARGE);
     sensor = image_of("ESP32", 34, 300000);
     tiny = image_of("ESP32", 35, 20000);
     img_build_littlefs(4096, 16, 0, &fs);
@@ -71,6 +72,7 @@ static void setup(void)
     release("lamp", "fs-2", "fs", &fs, NULL);
     release("bulb", NEW, "app", &bulb, bulb_url);
     release("heavy", NEW, "app", &heavy, NULL);
+    release("heavy32", NEW, "app", &heavy32, NULL);
     release("sensor", NEW, "app", &sensor, sensor_url);
     release("tiny", NEW, "app", &tiny, NULL);
     release("tasmota", "12.1.1", "app", &lamp, NULL);
@@ -79,7 +81,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-    struct img *const all[] = {&lamp, &bulb, &heavy, &fs, &sensor, &tiny};
+    struct img *const all[] = {&lamp, &bulb, &heavy, &fs, &sensor, &heavy32, &tiny};
     for (size_t i = 0; i < OTAD_COUNT(all); i++)
         img_free(all[i]);
     daemon_free(&d);
@@ -367,8 +369,10 @@ START_TEST(version_sketch_may_keep_its_connection)
     char text[16];
     struct stock_wire w = {.fd = -1};
     for (int i = 0; i < 5; i++) {
-        ck_assert(stock_httpclient_text(&w, &d, _i == 1, "/fw/lamp/5ccf7fc60207.version", text,
-                                        sizeof text));
+        ck_assert(stock_httpclient_text(&w, &d, _i == 1,
+                                        _i == 1 ? "/fw/sensor/240ac4c60207.version"
+                                                : "/fw/lamp/5ccf7fc60207.version",
+                                        text, sizeof text));
         ck_assert_str_eq(text, "2");
     }
     stock_close(&w);
@@ -416,6 +420,9 @@ END_TEST
 
 /* ---- ESP-IDF ------------------------------------------------------------------------------ */
 
+/* A device of its own: one that was seen with NEW and comes back with OLD has rolled back. */
+#define IDF_DEVICE(product, tail)                                                                  \
+    "/fw/" product "/latest.bin?mac=24:0A:C4:00:16:" tail "&version=" OLD
 #define IDF_PATH(product, version) "/fw/" product "/latest.bin?mac=" MAC32 "&version=" version
 
 START_TEST(esp_https_ota_installs_and_may_say_what_it_runs)
@@ -433,22 +440,22 @@ END_TEST
 /* Examples look at the version in the image, and drop the rest when it is their own. */
 START_TEST(esp_https_ota_may_drop_a_download_after_its_first_kilobyte)
 {
-    static const char path[] = "/fw/heavy/latest.bin?mac=24:0A:C4:00:16:00";
+    static const char path[] = "/fw/heavy32/latest.bin?mac=24:0A:C4:00:16:00";
     struct stock_done done = stock_idf(&d, path, NULL, 1024);
     ck_assert_uint_eq(done.image.n, 1024);
     stock_free(&done);
-    struct reply r = transfer_becomes("heavy", "24:0A:C4:00:16:00", "aborted");
+    struct reply r = transfer_becomes("heavy32", "24:0A:C4:00:16:00", "aborted");
     ck_assert_int_eq(reply_number(&r, "items.0.attempts"), 0);
     reply_free(&r);
     done = stock_idf(&d, path, NULL, 0);
-    installed("the next time", &done, &heavy);
+    installed("the next time", &done, &heavy32);
 }
 END_TEST
 
 /* The URL of a build, and one that names none: there a lease remembers what was begun. */
 START_TEST(esp_https_ota_resume_goes_on_where_it_lost_power)
 {
-    const char *const paths[] = {sensor_url, "/fw/sensor/latest.bin", IDF_PATH("sensor", OLD)};
+    const char *const paths[] = {sensor_url, "/fw/sensor/latest.bin", IDF_DEVICE("sensor", "01")};
     const struct img nothing = {.n = 0};
     struct stock_done done = stock_idf(&d, paths[_i], &nothing, 100352);
     ck_assert_msg(done.status == 206, "bytes=0-: %ld", done.status);
@@ -479,10 +486,10 @@ static const struct {
 } partials[] = {
     {"16 KiB on one connection",  "/fw/sensor/latest.bin", 16384,              false,                              &sensor           },
     {"16 KiB, each a connection", "/fw/sensor/latest.bin", 16384,              true,                               &sensor           },
-    {"64 KiB of a device",        IDF_PATH("sensor",       OLD),               65536,                              true,               &sensor},
+    {"64 KiB of a device",        IDF_DEVICE("sensor",     "02"),              65536,                              true,               &sensor},
     {"the URL of a build",                           sensor_url,                               65536,             false,            &sensor            },
     {"smaller than a part",                           "/fw/tiny/latest.bin",                              65536, false, &tiny },
-    {"smaller, of a device",                           IDF_PATH("tiny",                             OLD),      65536,        true,               &tiny},
+    {"smaller, of a device",                           IDF_DEVICE("tiny",                             "03"),    65536,     true,              &tiny},
     {"parts that end with it",                      "/fw/tiny/latest.bin",                                             10000,                                        false,                                &tiny},
 };
 
@@ -526,12 +533,13 @@ END_TEST
 static const struct {
     const char *path, *statuses;
 } probed[] = {
-    {"/fw/tasmota/latest.bin",        "200 404 404 404 404 404 404 404 404 404"},
-    {"/fw/tasmota/5CCF7F001801.bin",  "200 404 404 404 404 404 404 404 404 404"},
+    {"/fw/tasmota/latest.bin",        "403 403 403 403 403 404 404 404 404 404"},
+    {"/fw/tasmota/5CCF7F001801.bin",  "403 403 403 403 403 404 404 404 404 404"},
     {"/fw/tasmota/tasmota-DE.bin.gz", "404 404 404 404 404 404 404 404 404 404"},
 };
 
-/* The image is too large for it: then it looks for a minimal one, and for packed ones. */
+/* The image is too large for it, and it is told so before a byte is sent; then it looks for packed
+ * ones. */
 START_TEST(tasmota_esp8266_finds_no_minimal_and_no_gz)
 {
     const struct stock_device dev = {

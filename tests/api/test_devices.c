@@ -273,7 +273,6 @@ START_TEST(device_shows_at_once_with_its_update)
     CK_TEXT("device", r, "version", "1.0");
     CK_TEXT("device", r, "address", "127.0.0.1");
     CK_TEXT("device", r, "chip", "ESP8266");
-    CK_TEXT("device", r, "update.state", "in_progress");
     CK_TEXT("device", r, "update.version", "2");
     ck_assert_int_eq(reply_number(&r, "free_space"), 1695744);
     ck_assert(json_is_false(reply_at(&r, "authenticated")));

@@ -12,7 +12,7 @@
 #include "support/unit.h"
 
 #define MAC "24:0A:C4:A3:15:3C"
-#define IDF "User-Agent: ESP32 HTTP Client/1.0"
+#define AGENT "User-Agent: resumer/1.0"
 #define API "/api/v1/products/lamp"
 
 static struct daemon d;
@@ -42,7 +42,8 @@ static struct reply ask(const char *method, const char *path, const char *range,
 {
     char line[128];
     (void)snprintf(line, sizeof line, "Range: %s", range);
-    const char *const headers[] = {range[0] ? line : IDF, range[0] ? IDF : (more[0] ? more : NULL),
+    const char *const headers[] = {range[0] ? line : AGENT,
+                                   range[0] ? AGENT : (more[0] ? more : NULL),
                                    range[0] && more[0] ? more : NULL, NULL};
     return call(&d, method, path, (struct call){.headers = headers});
 }

@@ -205,7 +205,7 @@ START_TEST(download_by_token_is_in_the_ledger_as_authenticated)
     ck_assert_int_eq(status_of(path), 200); /* a client without any header of its own */
     struct reply r = get(&d, admin, "/api/v1/products/lamp/updates?mac=" MAC);
     ck_assert_str_eq(reply_text(&r, "items.0.to_version"), "2.0.0");
-    ck_assert_str_eq(reply_text(&r, "items.0.state"), "in_progress");
+    ck_assert_str_eq(reply_text(&r, "items.0.state"), "sent");
     ck_assert_str_eq(reply_text(&r, "items.0.transfers.0.state"), "sent");
     reply_free(&r);
     r = get(&d, admin, "/api/v1/products/lamp/devices/" MAC);

@@ -293,6 +293,10 @@ void make_product(const struct daemon *d, const char *key, const char *slug)
     struct reply r = send_json(d, key, "POST", "/api/v1/products", json);
     CK_STATUS(slug, r, 201);
     reply_free(&r);
+    (void)snprintf(json, sizeof json, "/api/v1/products/%s", slug);
+    r = send_json(d, key, "PATCH", json, "{\"attempts\":1000,\"stop_window_s\":0}");
+    CK_STATUS(slug, r, 200);
+    reply_free(&r);
 }
 
 /* ---- bytes -------------------------------------------------------------------------------- */

@@ -92,7 +92,7 @@ struct reply upload(const struct daemon *d, const char *key, const char *product
 void publish(const struct daemon *d, const char *key, const char *product, const char *version,
              const char *channel, uint64_t seed, char *id);
 
-/** Makes a product; 201 is checked. */
+/** Makes a product whose policy stops nobody, so that devices may fetch again and again. */
 void make_product(const struct daemon *d, const char *key, const char *slug);
 
 /** The image of publish(); freed with img_free(). */

@@ -199,7 +199,7 @@ START_TEST(pausing_changes_only_that)
     struct build b = store_build(s.db, product, "1", BUILD_APP);
     OK(channel_release(s.db, product, "stable", &b, 7, EI));
     OK(channel_ensure(s.db, product, "beta", EI));
-    OK(channel_set_paused(s.db, product, "stable", true, EI));
+    OK(channel_set_paused(s.db, product, "stable", true, 1, EI));
     OK(channel_ensure(s.db, product, "stable", EI)); /* is there: nothing happens */
     OK(channel_find(s.db, product, "stable", &c, EI));
     ck_assert(c.paused);
@@ -207,7 +207,7 @@ START_TEST(pausing_changes_only_that)
     ck_assert_int_eq(c.released_at_s, 7);
     OK(channel_find(s.db, product, "beta", &c, EI));
     ck_assert(!c.paused);
-    OK(channel_set_paused(s.db, product, "stable", false, EI));
+    OK(channel_set_paused(s.db, product, "stable", false, 1, EI));
     OK(channel_find(s.db, product, "stable", &c, EI));
     ck_assert(!c.paused);
     store_close(&s);

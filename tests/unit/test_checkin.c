@@ -82,7 +82,7 @@ START_TEST(target_row)
         d.pin = target_rows[_i].pin == 'P' ? w.p.seq : target_rows[_i].pin == 'W' ? w.w.seq : 0;
         OK(device_save(w.s.db, &d, EI));
     }
-    OK(channel_set_paused(w.s.db, w.product, "stable", target_rows[_i].paused, EI));
+    OK(channel_set_paused(w.s.db, w.product, "stable", target_rows[_i].paused, 1, EI));
     struct checkin_query q = {.slug = "lamp",
                               .mac = target_rows[_i].channel != NULL ? LAMP : 0,
                               .channel = target_rows[_i].asked,
@@ -126,11 +126,16 @@ START_TEST(row_has_all_of_product_device_and_image)
     ck_assert_str_eq(row.md5, text);
     hex_encode(w.a.sha256, OTAD_SHA256_LEN, text);
     ck_assert_str_eq(row.sha256, text);
-    struct identity id = checkin_identity(&row);
-    ck_assert_str_eq(id.version, "A");
-    ck_assert_str_eq(id.also, "aa bb");
-    ck_assert_ptr_eq(id.md5, row.md5);
-    ck_assert_ptr_eq(id.sha256, row.sha256);
+    const struct device_facts said = {.free_space = -1, .chip_size = -1};
+    const struct decide_facts facts = checkin_facts(&row, &said, MODE_SKETCH);
+    ck_assert_str_eq(facts.target.version, "A");
+    ck_assert_str_eq(facts.target.also, "aa bb");
+    ck_assert_ptr_eq(facts.target.md5, row.md5);
+    ck_assert_ptr_eq(facts.target.sha256, row.sha256);
+    ck_assert(facts.device_blocked && facts.device_held && !facts.product_disabled);
+    ck_assert_int_eq(facts.attempts, 0);
+    ck_assert_int_eq(facts.attempts_max, 3);
+    ck_assert(!facts.rolled_back && !facts.done);
     store_exec(w.s.db, "UPDATE product SET disabled = 1");
     OK(checkin_load(w.s.db, &q, &row, EI));
     ck_assert(row.disabled);

@@ -66,20 +66,35 @@ START_TEST(image_without_digests_matches_no_silence)
 END_TEST
 
 /* The rules in their order: each can be switched on by itself. */
-enum rule { DISABLED, BLOCKED, WRONG_MODE, NO_BUILD, SAME, HELD, PAUSED, RULES };
+enum rule {
+    DISABLED,
+    BLOCKED,
+    WRONG_MODE,
+    NO_BUILD,
+    SAME,
+    UNFIT,
+    ROLLED_BACK,
+    USED_UP,
+    HELD,
+    PAUSED,
+    CASES
+};
 
 static const struct {
     const char *what;
     struct decision want;
-} rules[RULES + 1] = {
+} rules[CASES + 1] = {
     [DISABLED] = {"product disabled",   {VERDICT_REFUSE, REASON_DISABLED}        },
     [BLOCKED] = {"device blocked",     {VERDICT_REFUSE, REASON_BLOCKED}         },
     [WRONG_MODE] = {"unknown mode",       {VERDICT_REFUSE, REASON_WRONG_MODE}      },
     [NO_BUILD] = {"no target",          {VERDICT_REFUSE, REASON_NO_BUILD}        },
     [SAME] = {"same content",       {VERDICT_UP_TO_DATE, REASON_SAME_CONTENT}},
+    [UNFIT] = {"won't fit",          {VERDICT_HOLD, REASON_WONT_FIT}          },
+    [ROLLED_BACK] = {"rolled back",        {VERDICT_HOLD, REASON_ROLLED_BACK}       },
+    [USED_UP] = {"attempts used up",   {VERDICT_HOLD, REASON_ATTEMPTS_EXHAUSTED}},
     [HELD] = {"device held",        {VERDICT_HOLD, REASON_HELD}              },
     [PAUSED] = {"channel paused",     {VERDICT_HOLD, REASON_PAUSED}            },
-    [RULES] = {"nothing against it", {VERDICT_SERVE, REASON_NONE}             },
+    [CASES] = {"nothing against it", {VERDICT_SERVE, REASON_NONE}             },
 };
 
 static struct decide_facts facts_of(unsigned on)
@@ -97,23 +112,61 @@ static struct decide_facts facts_of(unsigned on)
     }
     if ((on & 1u << SAME) != 0)
         f.running.md5 = MD5_A;
+    if ((on & 1u << UNFIT) != 0)
+        f.unfit = REASON_WONT_FIT;
+    f.rolled_back = (on & 1u << ROLLED_BACK) != 0;
+    f.attempts = (on & 1u << USED_UP) != 0 ? 3 : 2;
+    f.attempts_max = 3;
     f.device_held = (on & 1u << HELD) != 0;
     f.channel_paused = (on & 1u << PAUSED) != 0;
     return f;
 }
 
-/* All 128 combinations: the first rule that matches, and no other, decides. */
+/* All 1024 combinations: the first rule that matches, and no other, decides. */
 START_TEST(first_rule_that_matches_decides)
 {
     unsigned on = (unsigned)_i;
     int first = 0;
-    while (first < RULES && (on & 1u << first) == 0)
+    while (first < CASES && (on & 1u << first) == 0)
         first++;
     struct decide_facts f = facts_of(on);
     struct decision got = decide(&f);
     ck_assert_msg(got.verdict == rules[first].want.verdict &&
                       got.reason == rules[first].want.reason,
                   "%s (rules %#x): %s", rules[first].what, on, reason_name(got.reason));
+}
+END_TEST
+
+/* What explain shows is this very walk. */
+START_TEST(walk_ends_where_the_decision_does)
+{
+    struct decide_facts f = facts_of((unsigned)_i);
+    struct decision got = decide(&f), step = {VERDICT_SERVE, REASON_NONE};
+    int rule = 0;
+    while (!decide_rule((enum decide_rule)rule, &f, &step))
+        ck_assert_int_lt(++rule, RULES);
+    ck_assert_int_eq(step.verdict, got.verdict);
+    ck_assert_int_eq(step.reason, got.reason);
+    ck_assert_uint_gt(strlen(rule_name((enum decide_rule)rule)), 0);
+}
+END_TEST
+
+START_TEST(build_that_is_done_is_up_to_date)
+{
+    struct decide_facts f = facts_of(0);
+    f.mode = MODE_FS;
+    f.running = (struct running){"", "", ""};
+    f.done = true;
+    ck_assert_int_eq(decide(&f).verdict, VERDICT_UP_TO_DATE);
+}
+END_TEST
+
+START_TEST(no_limit_on_attempts_is_none)
+{
+    struct decide_facts f = facts_of(0);
+    f.attempts = 1000;
+    f.attempts_max = 0;
+    ck_assert_int_eq(decide(&f).verdict, VERDICT_SERVE);
 }
 END_TEST
 
@@ -160,6 +213,10 @@ START_TEST(reasons_are_the_words_of_the_api)
     ck_assert_str_eq(reason_name(REASON_BLOCKED), "blocked");
     ck_assert_str_eq(reason_name(REASON_DISABLED), "disabled");
     ck_assert_str_eq(reason_name(REASON_WRONG_MODE), "wrong_mode");
+    ck_assert_str_eq(reason_name(REASON_WONT_FIT), "wont_fit");
+    ck_assert_str_eq(reason_name(REASON_WRONG_CHIP), "wrong_chip");
+    ck_assert_str_eq(reason_name(REASON_ATTEMPTS_EXHAUSTED), "attempts_exhausted");
+    ck_assert_str_eq(reason_name(REASON_ROLLED_BACK), "rolled_back");
     ck_assert_str_eq(reason_name(REASON_HELD), "held");
     ck_assert_str_eq(reason_name(REASON_PAUSED), "paused");
 }
@@ -173,7 +230,10 @@ static Suite *make_suite(void)
     tcase_add_test(t, image_without_digests_matches_no_silence);
     suite_add_tcase(s, t);
     t = tcase_create("rules");
-    tcase_add_loop_test(t, first_rule_that_matches_decides, 0, 1 << RULES);
+    tcase_add_loop_test(t, first_rule_that_matches_decides, 0, 1 << CASES);
+    tcase_add_loop_test(t, walk_ends_where_the_decision_does, 0, 1 << CASES);
+    tcase_add_test(t, build_that_is_done_is_up_to_date);
+    tcase_add_test(t, no_limit_on_attempts_is_none);
     tcase_add_loop_test(t, mode_row, 0, (int)OTAD_COUNT(mode_rows));
     tcase_add_test(t, reasons_are_the_words_of_the_api);
     suite_add_tcase(s, t);

@@ -74,7 +74,7 @@ START_TEST(what_is_not_said_stays)
     ck_assert_str_eq(d.last.chip, "ESP8266");
     ck_assert_str_eq(d.last.md5, said.md5);
     ck_assert_str_eq(d.last.sha256, "ff");
-    ck_assert_str_eq(d.last.mode, "sketch");
+    ck_assert_str_eq(d.last.mode, ""); /* of the last request */
     ck_assert_int_eq(d.last.free_space, 1000);
     ck_assert_int_eq(d.last.chip_size, 4194304);
     /* Where it comes from, when, and how sure we are, is always the latest. */

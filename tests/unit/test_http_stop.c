@@ -70,13 +70,16 @@ static struct http *start(struct log *log, int *held)
     struct otad_errinfo ei = {.code = OTAD_E_OK};
     const struct option_list address = {.n = 1, .items = {"127.0.0.1:0"}};
     const struct http_settings settings = {
-        .routes = {rows,                            OTAD_COUNT(rows),       prefixes            },
+        .routes = {rows,                   OTAD_COUNT(rows), prefixes},
         .log = log,
         .threads = 4,
         .connections_max = 1000,
         .connection_memory_bytes = 8192,
         .idle_timeout_s = 10,
-        .limits = {.connections_per_address = 1000, .header_timeout_s = 10, .body_timeout_s = 10}
+        .limits = { .connections_per_address = 1000,
+                   .header_timeout_s = 10,
+                   .body_timeout_s = 10,
+                   .stall_timeout_s = 10}
     };
     struct http *http = NULL;
     int fds[OPTION_LIST_MAX];

@@ -56,8 +56,10 @@ static enum otad_err checkin(struct world *w, const char *version, const char *m
 static enum otad_err serve(struct world *w, const struct build *b)
 {
     struct fact f = {.kind = FACT_SERVE, .product = w->product, .mac = LAMP, .build = b->seq};
-    f.transfer = (struct transfer){
-        .id = ++w->transfer, .size_bytes = b->size_bytes, .started_at_s = w->now_s++};
+    f.transfer = (struct transfer){.id = ++w->transfer,
+                                   .size_bytes = b->size_bytes,
+                                   .address = "192.0.2.1",
+                                   .started_at_s = w->now_s++};
     return ledger_write(w->s.db, &f, EI);
 }
 
@@ -96,29 +98,35 @@ static const struct {
     const char *events;
     const char *want; /* to_version:state=cause/attempts, oldest first */
 } story_rows[] = {
-    {"only check-ins",                      "000",     ""                                      },
-    {"served",                              "0A",      "A:in_progress/0 "                      },
-    {"sent is still in progress",           "0As",     "A:in_progress/1 "                      },
-    {"came back running it",                "0Asa",    "A:installed/1 "                        },
-    {"running it, without a whole image",   "0A!a",    "A:installed/0 "                        },
-    {"came back on the old one",            "0As0",    "A:in_progress/1 "                      },
-    {"aborted",                             "0A!",     "A:in_progress/0 "                      },
-    {"aborted, then whole",                 "0A!As",   "A:in_progress/1 "                      },
-    {"two whole images",                    "0As0As",  "A:in_progress/2 "                      },
-    {"mode version tells it too",           "0Bsv",    "B:installed/1 "                        },
-    {"superseded",                          "0AB",     "A:failed=superseded/0 B:in_progress/0 "},
-    {"superseded after sent",               "0AsBsb",  "A:failed=superseded/1 B:installed/1 "  },
-    {"superseded one is seen running",      "0ABa",    "A:failed=superseded/0 B:in_progress/0 "},
-    {"back to the first after superseding", "0ABA",    "A:in_progress/0 B:failed=superseded/0 "},
-    {"installed, then another",             "0AsaBsb", "A:installed/1 B:installed/1 "          },
-    {"installed is not superseded",         "0AsaB",   "A:installed/1 B:in_progress/0 "        },
-    {"the same again after installed",      "0Asa0A",  "A:installed/1 A:in_progress/0 "        },
-    {"filesystem beside application",       "0AF",     "A:in_progress/0 F:in_progress/0 "      },
-    {"filesystem by its version",           "0Fsf",    "F:installed/1 "                        },
-    {"one filesystem supersedes another",   "0FG",     "F:failed=superseded/0 G:in_progress/0 "},
-    {"sketch's version installs no fs",     "0Fsy",    "F:in_progress/1 "                      },
-    {"fs version installs no sketch",       "0Asx",    "A:in_progress/1 "                      },
-    {"both come back",                      "0AsFsaf", "A:installed/1 F:installed/1 "          },
+    {"only check-ins",                      "000",           ""                                      },
+    {"served",                              "0A",            "A:in_progress/0 "                      },
+    {"sent",                                "0As",           "A:sent/1 "                             },
+    {"came back running it",                "0Asa",          "A:installed/1 "                        },
+    {"running it, without a whole image",   "0A!a",          "A:installed/0 "                        },
+    {"came back on the old one",            "0As0",          "A:failed=came_back_old/1 "             },
+    {"aborted",                             "0A!",           "A:in_progress/0 "                      },
+    {"aborted, then whole",                 "0A!As",         "A:sent/1 "                             },
+    {"two whole images",                    "0As0As",        "A:sent/2 "                             },
+    {"mode version tells it too",           "0Bsv",          "B:installed/1 "                        },
+    {"superseded",                          "0AB",           "A:failed=superseded/0 B:in_progress/0 "},
+    {"superseded after sent",               "0AsBsb",        "A:failed=superseded/1 B:installed/1 "  },
+    {"superseded one is seen running",      "0ABa",          "A:failed=superseded/0 B:in_progress/0 "},
+    {"back to the first after superseding", "0ABA",          "A:in_progress/0 B:failed=superseded/0 "},
+    {"installed, then another",             "0AsaBsb",       "A:installed/1 B:installed/1 "          },
+    {"installed is not superseded",         "0AsaB",         "A:installed/1 B:in_progress/0 "        },
+    {"rolled back, and offered again",      "0Asa0A",        "A:in_progress/1 "                      },
+    {"filesystem beside application",       "0AF",           "A:in_progress/0 F:in_progress/0 "      },
+    {"filesystem by its version",           "0Fsf",          "F:installed/1 "                        },
+    {"one filesystem supersedes another",   "0FG",           "F:failed=superseded/0 G:in_progress/0 "},
+    {"sketch's version installs no fs",     "0Fsy",          "F:sent/1 "                             },
+    {"fs version installs no sketch",       "0Asx",          "A:sent/1 "                             },
+    {"went back",                           "0Asa0",         "A:rolled_back/1 "                      },
+    {"went back and forth",                 "0Asa0a",        "A:installed/1 "                        },
+    {"three whole images led to nothing",   "0As0As0As0",    "A:attempts_exhausted/3 "               },
+    {"the third one did it",                "0As0As0Asa",    "A:installed/3 "                        },
+    {"used up, then it runs it",            "0As0As0As0a",   "A:installed/3 "                        },
+    {"used up, then another build",         "0As0As0As0Bsb", "A:attempts_exhausted/3 B:installed/1 " },
+    {"both come back",                      "0AsFsaf",       "A:installed/1 F:installed/1 "          },
 };
 
 START_TEST(story_row)
@@ -278,7 +286,8 @@ static enum otad_err serve_part(struct world *w, int64_t id, int64_t first)
 {
     struct fact f = {
         .kind = FACT_SERVE, .product = w->product, .mac = LAMP, .build = w->a.seq, .first = first};
-    f.transfer = (struct transfer){.id = id, .size_bytes = SIZE, .started_at_s = w->now_s++};
+    f.transfer = (struct transfer){
+        .id = id, .size_bytes = SIZE, .address = "192.0.2.1", .started_at_s = w->now_s++};
     return ledger_write(w->s.db, &f, EI);
 }
 

@@ -45,7 +45,8 @@ static struct fact checkin(const struct world *w, uint64_t mac, const char *vers
 static struct fact serve(const struct world *w, uint64_t mac, int64_t id, int64_t at_s)
 {
     struct fact f = {.kind = FACT_SERVE, .product = w->product, .mac = mac, .build = w->b.seq};
-    f.transfer = (struct transfer){.id = id, .size_bytes = 100, .started_at_s = at_s};
+    f.transfer = (struct transfer){
+        .id = id, .size_bytes = 100, .address = "192.0.2.1", .started_at_s = at_s};
     return f;
 }
 
@@ -219,7 +220,7 @@ START_TEST(replacing_forgets_nothing_that_was_said)
     struct device d = find(&w, 0xa);
     ck_assert_str_eq(d.last.chip, "ESP8266");
     ck_assert_str_eq(d.last.sha256, "cc");
-    ck_assert_str_eq(d.last.mode, "sketch");
+    ck_assert_str_eq(d.last.mode, "");
     ck_assert_int_eq(d.last.free_space, 1000);
     ck_assert_int_eq(d.last.chip_size, 4096);
     ck_assert_int_eq(d.last.at_s, 20);

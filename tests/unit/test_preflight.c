@@ -55,7 +55,9 @@ START_TEST(check_row)
     (void)snprintf(said.agent, sizeof said.agent, "%s", rows[_i].agent);
     said.free_space = rows[_i].free_space;
     said.chip_size = rows[_i].chip_size;
-    enum reason got = preflight_check(&b, &said);
+    const struct fit_need need = {
+        .kind = b.kind, .chip = b.chip, .size_bytes = b.size_bytes, .flash_bytes = b.flash_bytes};
+    enum reason got = preflight_check(&need, &said);
     ck_assert_msg(got == rows[_i].want, "%s: %s", rows[_i].what, reason_name(got));
 }
 END_TEST

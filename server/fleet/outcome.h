@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ * What follows from how updates end: they are saved, and a build that fails too often stops itself.
+ */
+#ifndef OTAD_FLEET_OUTCOME_H
+#define OTAD_FLEET_OUTCOME_H
+
+#include "fleet/update.h"
+
+/** Saves an update whose story went on. When it has just become a failure, every channel that
+ *  points at its build is looked at: one on which enough devices failed within the product's window
+ *  is stopped, with a row in the audit. Only devices first seen before the release count, and of a
+ *  public network without authentication only one.
+ *  @param was_failure  story_is_failure() before */
+enum otad_err outcome_save(struct db *db, const struct update *u, bool was_failure,
+                           struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the rules of the state machine of updates. */
+#include "fleet/story.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void move(struct update *u, enum update_state state, const char *cause, int64_t at_s)
+{
+    u->state = state;
+    (void)snprintf(u->cause, sizeof u->cause, "%s", cause);
+    u->detail[0] = '\0';
+    u->updated_at_s = at_s;
+}
+
+static void say(struct update *u, const char *fmt, ...) OTAD_PRINTF(2, 3);
+static void say(struct update *u, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(u->detail, sizeof u->detail, fmt, args);
+    va_end(args);
+}
+
+static bool is_held(const struct update *u)
+{
+    return u->state == UPDATE_ROLLED_BACK || u->state == UPDATE_ATTEMPTS_EXHAUSTED;
+}
+
+void story_served(struct update *u, bool by_token, int64_t at_s)
+{
+    if (by_token && is_held(u)) {
+        u->updated_at_s = at_s;
+        return;
+    }
+    move(u, UPDATE_IN_PROGRESS, "", at_s);
+}
+
+void story_arrived(struct update *u, int64_t attempts, int64_t at_s)
+{
+    u->attempts = attempts;
+    u->polled_at_s = 0;
+    u->updated_at_s = at_s;
+    if (u->state != UPDATE_IN_PROGRESS && u->state != UPDATE_PENDING)
+        return;
+    move(u, UPDATE_SENT, "", at_s);
+    say(u, "the whole image has arrived; waiting for the device to come back");
+}
+
+void story_broke(struct update *u, int64_t percent, const char *why, int64_t at_s)
+{
+    u->updated_at_s = at_s;
+    if (u->state == UPDATE_IN_PROGRESS)
+        say(u, "stopped at %" PRId64 " %%: %s", percent, why);
+}
+
+/* It came back and doesn't run the build. */
+static void came_back_without(struct update *u, const struct story_checkin *c)
+{
+    int64_t after_s = c->at_s - u->updated_at_s;
+    const char *version = c->version[0] != '\0' ? c->version : "another build";
+    bool used_up = u->attempts >= c->attempts_max;
+    if (used_up) {
+        move(u, UPDATE_ATTEMPTS_EXHAUSTED, "", c->at_s);
+        say(u,
+            "%" PRId64 " whole images arrived and the device still runs %s: is the version in its "
+            "source the one of this build, and does it restart after the update?",
+            u->attempts, version);
+        return;
+    }
+    move(u, UPDATE_FAILED, "came_back_old", c->at_s);
+    say(u, "the whole image had arrived; %" PRId64 " s later the device is back running %s",
+        after_s, version);
+}
+
+static void roll_back(struct update *u, const struct story_checkin *c)
+{
+    move(u, UPDATE_ROLLED_BACK, "", c->at_s);
+    say(u, "it ran this build until %" PRId64 " s before, and is back on %s",
+        c->at_s - c->last_seen_s, c->version[0] != '\0' ? c->version : "what it ran before");
+}
+
+static bool install(struct update *u, const struct story_checkin *c)
+{
+    if (u->state == UPDATE_INSTALLED)
+        return false;
+    move(u, UPDATE_INSTALLED, "", c->at_s);
+    say(u, "%s", c->same != REASON_NONE ? reason_name(c->same) : "inferred");
+    return true;
+}
+
+/* A sketch asks for the number, and then for the image if its own is lower. */
+static bool came_for_the_image(const struct update *u, const struct story_checkin *c)
+{
+    return c->asks_image && u->polled_at_s > 0 && c->at_s - u->polled_at_s <= STORY_POLL_S;
+}
+
+bool story_checked_in(struct update *u, const struct story_checkin *c)
+{
+    bool superseded = strcmp(u->cause, "superseded") == 0;
+    if (c->same != REASON_NONE || (c->filesystem && u->state == UPDATE_SENT))
+        return install(u, c);
+    if (u->state == UPDATE_INSTALLED) {
+        if (c->as_before)
+            roll_back(u, c);
+        return c->as_before;
+    }
+    if (c->poll && u->state == UPDATE_SENT) {
+        bool first = u->polled_at_s == 0;
+        if (first)
+            u->polled_at_s = c->at_s;
+        return first;
+    }
+    bool used_up = u->attempts >= c->attempts_max && (c->known || c->asks_image);
+    bool old = u->state == UPDATE_SENT ? c->known || came_for_the_image(u, c)
+                                       : c->known && strcmp(u->cause, "not_seen_again") == 0;
+    if (superseded || is_held(u) || u->state == UPDATE_PENDING || (!old && !used_up))
+        return false;
+    came_back_without(u, c);
+    return true;
+}
+
+void story_silent(struct update *u, int64_t last_seen_s, int64_t at_s)
+{
+    bool sent = u->state == UPDATE_SENT;
+    char before[sizeof u->detail];
+    memcpy(before, u->detail, sizeof before);
+    move(u, UPDATE_FAILED, "not_seen_again", at_s);
+    if (sent)
+        say(u, "the whole image had arrived; not seen for %" PRId64 " s since", at_s - last_seen_s);
+    else
+        say(u, "%.120s%snot seen for %" PRId64 " s since", before, before[0] ? "; " : "",
+            at_s - last_seen_s);
+}
+
+void story_stayed_away(struct update *u, int64_t at_s)
+{
+    move(u, UPDATE_INSTALLED, "", at_s);
+    say(u, "inferred: it asked for the number of this build and not for the image again");
+}
+
+void story_wanted(struct update *u, int64_t at_s)
+{
+    move(u, UPDATE_PENDING, "", at_s);
+    u->attempts = 0;
+    u->polled_at_s = 0;
+    u->retried_at_s = at_s;
+}
+
+void story_superseded(struct update *u, int64_t at_s)
+{
+    move(u, UPDATE_FAILED, "superseded", at_s);
+    say(u, "another build was offered before this one was seen running");
+}
+
+bool story_is_failure(const struct update *u)
+{
+    return is_held(u) || (u->state == UPDATE_FAILED && strcmp(u->cause, "superseded") != 0);
+}
