@@ -5,14 +5,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define PATH_ROOM 512
+#define FULL_BYTES (1U << 20)
 
 static enum otad_err held(const char *dir, int fd, struct otad_errinfo *ei)
 {
@@ -72,6 +75,12 @@ static void address_path(const char *dir, char path[PATH_ROOM], const char *suff
     (void)snprintf(path, PATH_ROOM, "%s/otad.addr%s", dir, suffix);
 }
 
+bool datadir_is_full(const char *dir)
+{
+    struct statvfs fs;
+    return statvfs(dir, &fs) == 0 && (uint64_t)fs.f_bavail * fs.f_frsize < FULL_BYTES;
+}
+
 enum otad_err datadir_write_addresses(const char *dir, const char *text, struct otad_errinfo *ei)
 {
     char temporary[PATH_ROOM], path[PATH_ROOM];
@@ -85,7 +94,9 @@ enum otad_err datadir_write_addresses(const char *dir, const char *text, struct 
         ok = close(fd) == 0 && ok;
     if (ok && rename(temporary, path) == 0)
         return OTAD_E_OK;
-    enum otad_err err = otad_fail(ei, OTAD_E_IO, "Can't write %.200s: %s", path, strerror(errno));
+    bool full = errno == ENOSPC;
+    enum otad_err err = otad_fail(ei, full ? OTAD_E_NOSPACE : OTAD_E_IO, "Can't write %.200s: %s",
+                                  path, strerror(errno));
     (void)unlink(temporary);
     return err;
 }

@@ -3,13 +3,19 @@
 #ifndef OTAD_CLI_DATADIR_H
 #define OTAD_CLI_DATADIR_H
 
+#include <stdbool.h>
+
 #include "otad/err.h"
 
 /** Makes the folder when it is missing and takes its lock, which lasts as long as *lock_fd is open.
  *  @return OTAD_E_OK, OTAD_E_BUSY with the holder's pid, or OTAD_E_IO */
 enum otad_err datadir_lock(const char *dir, int *lock_fd, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** Writes the addresses, one a line, to DIR/otad.addr: whole or not at all. */
+/** Whether the folder's disk has less than a mebibyte left. */
+bool datadir_is_full(const char *dir);
+
+/** Writes the addresses, one a line, to DIR/otad.addr: whole or not at all.
+ *  @return OTAD_E_OK, OTAD_E_NOSPACE when the disk is full, OTAD_E_IO */
 enum otad_err datadir_write_addresses(const char *dir, const char *text,
                                       struct otad_errinfo *ei) OTAD_MUSTCHECK;
 

@@ -67,7 +67,8 @@ static void raise_file_limit(struct log *log)
         log_warn(log, "start.files", "error='%s'", strerror(errno));
 }
 
-/* What an unclean end left behind. */
+/* What an unclean end left behind. Not on a full disk: devices can still be served from it, and the
+ * next start tries again. */
 static enum otad_err clean_up(struct db *db, int64_t now_s, struct otad_errinfo *ei)
 {
     enum otad_err err = db_begin(db, ei);
@@ -91,7 +92,9 @@ static enum otad_err open_storage(struct daemon *d, struct otad_errinfo *ei)
     enum otad_err err = db_open(path, DB_WRITE, &d->db, ei);
     if (err == OTAD_E_OK)
         err = migrate(d->db, path, o->log, ei);
-    if (err == OTAD_E_OK)
+    if (err == OTAD_E_OK && datadir_is_full(o->config.data_dir))
+        log_warn(o->log, "start.full", "error='The disk of the data folder is full'");
+    else if (err == OTAD_E_OK)
         err = clean_up(d->db, clock_wall_s(&o->clock), ei);
     if (err != OTAD_E_OK)
         return err;
@@ -173,7 +176,11 @@ static enum otad_err tell_addresses(struct daemon *d, struct otad_errinfo *ei)
         log_info(&d->log, "listen", "address=%s", http_address(d->http, i));
         used += (size_t)snprintf(text + used, sizeof text - used, "%s\n", http_address(d->http, i));
     }
-    return datadir_write_addresses(d->otad.config.data_dir, text, ei);
+    enum otad_err err = datadir_write_addresses(d->otad.config.data_dir, text, ei);
+    if (err != OTAD_E_NOSPACE)
+        return err;
+    log_warn(&d->log, "start.address", "error='%s'", ei->msg); /* the log has it too */
+    return OTAD_E_OK;
 }
 
 static enum otad_err start(struct daemon *d, struct otad_errinfo *ei)

@@ -29,7 +29,15 @@ struct sending {
     int64_t first, bytes;   /* what of the image this answer sends */
     int64_t size_bytes;     /* of the image */
     struct lease_key lease; /* when leased */
+    char *proxy;            /* the proxy it goes through, NULL = none */
 };
+
+static void free_sending(void *arg)
+{
+    struct sending *s = arg;
+    free(s->proxy);
+    free(s);
+}
 
 /* The worker's share while an image is loaded. */
 struct load {
@@ -43,6 +51,31 @@ static void free_load(void *arg)
 {
     struct load *load = arg;
     blob_release(load->blob);
+}
+
+/* More than a device of this kind reads: what an ESP32 gets over Ethernet is a tenth of it. */
+#define DEVICE_BYTES_PER_MS 10000
+#define BUFFERED_MIN 65536 /* a smaller image may be in flight as a whole */
+
+/* Behind a proxy, what was acknowledged is what the proxy took. One that takes a whole image at
+ * once hides where a download stops; its owner is told, by its name. */
+static void describe_proxy(const struct sending *s, const struct http_end *end, char *detail,
+                           size_t room)
+{
+    size_t n = strlen(detail);
+    if (s->proxy == NULL)
+        return;
+    bool buffers = end->how == HTTP_END_SENT && s->bytes >= BUFFERED_MIN &&
+                   s->bytes > (int64_t)end->elapsed_ms * DEVICE_BYTES_PER_MS;
+    (void)snprintf(detail + n, room - n,
+                   buffers ? "; the proxy %s took it at once: it buffers, and how far the device "
+                             "got is not seen"
+                           : " by the proxy %s",
+                   s->proxy);
+    if (buffers)
+        log_info(s->otad->log, "proxy.buffers",
+                 "address=%s bytes=%lld ms=%llu hint='proxy_buffering off, see config/'", s->proxy,
+                 (long long)s->bytes, (unsigned long long)end->elapsed_ms);
 }
 
 /* As the ledger's words. */
@@ -71,6 +104,7 @@ static void note_progress(const struct sending *s, const struct http_end *end)
     if (end->final) {
         (void)snprintf(t->cause, sizeof t->cause, "%s", cause_of(end->how));
         (void)snprintf(t->detail, sizeof t->detail, "%s", end->detail);
+        describe_proxy(s, end, t->detail, sizeof t->detail);
         t->ended_at_s = clock_wall_s(&s->otad->clock);
     }
     (void)overlay_note(s->otad->overlay, &fact); /* an end only beyond twice the bound */
@@ -141,12 +175,14 @@ static enum otad_err begin(struct http_req *req, const struct ask *a, const stru
                           .bytes = (int64_t)(sent->last - sent->first + 1),
                           .size_bytes = a->row.size_bytes,
                           .lease = key};
+    if (http_req_proxy(req)[0] != '\0')
+        s->proxy = strdup(http_req_proxy(req)); /* without memory the ledger says less */
     if (a->registered) {
         s->transfer = transfer_new_id(clock_wall_ms(&a->otad->clock));
         note_begin(a, s);
     }
     const struct http_follow follow = {
-        .tag = ask_tag(a->slug, a->in.mac), .tell = tell, .free_arg = free, .arg = s};
+        .tag = ask_tag(a->slug, a->in.mac), .tell = tell, .free_arg = free_sending, .arg = s};
     if (http_req_follow(req, &follow) != OTAD_E_OK)
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
     return OTAD_E_OK;

@@ -146,6 +146,15 @@ check "its bytes" same "$dir/got" "$dir/huge.bin"
 
 esp8266 5C:CF:7F:00:00:01 --interface 127.0.0.7 -D "$dir/head" -o "$dir/got" "$url/fw/lamp/latest"
 check "the image's bytes" same "$dir/got" "$dir/large.bin"
+# What the ledger says of a device's newest transfer. $1: MAC
+detail_of() {
+    api "http://$direct/api/v1/products/lamp/updates?mac=$1" |
+        sed 's/.*"transfers":\[{[^}]*"detail":"\([^"]*\)".*/\1/'
+}
+tries=0
+until detail_of 5C:CF:7F:00:00:01 | grep -q acknowledged; do patience "$otad_pid" || break; done
+check "the ledger names the proxy: $(detail_of 5C:CF:7F:00:00:01)" \
+    sh -c "case '$(detail_of 5C:CF:7F:00:00:01)' in *'the proxy 127.0.0.1'*) ;; *) exit 1 ;; esac"
 check "200 and not $(head -n 1 "$dir/head")" grep -q ' 200 ' "$dir/head"
 check "Content-Length in this spelling" grep -q "^Content-Length: $(wc -c < "$dir/large.bin")" "$dir/head"
 check "x-MD5" head_has "x-MD5: $(md5sum < "$dir/large.bin" | cut -d' ' -f1)"
