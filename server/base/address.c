@@ -42,9 +42,13 @@ bool address_is_base_url(const char *text)
     if (scheme == 0 || text[scheme] == '\0' || text[scheme] == '/')
         return false;
     for (const char *p = text; *p != '\0'; p++)
-        if (*p <= ' ' || *p > '~' || strchr("\"'\\<>?#", *p) != NULL)
+        if (*p <= ' ' || *p > '~' || strchr("\"'\\<>?#@", *p) != NULL)
             return false;
-    return true;
+    const char *port = text + scheme + strcspn(text + scheme, "/:[");
+    if (*port == '[')
+        port += strcspn(port, "]") + (strchr(port, ']') != NULL);
+    return *port != ':' ||
+           (port[1] >= '0' && port[1] <= '9' && strtol(port + 1, NULL, 10) <= 65535);
 }
 
 bool address_is_host(const char *text)

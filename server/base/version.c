@@ -21,13 +21,19 @@ bool version_is_valid(const char *text)
     return true;
 }
 
+/* Tasmota's steps on the way to a full image carry its version, and are not it. */
+static bool is_stopgap(const char *word)
+{
+    return strcmp(word, "(minimal)") == 0 || strcmp(word, "(safeboot)") == 0;
+}
+
 bool version_matches(const char *reported, const char *build)
 {
     if (strcmp(reported, build) == 0)
         return true;
     const char *paren = strchr(reported, '(');
     size_t n = strlen(reported);
-    if (paren == NULL || paren == reported || reported[n - 1] != ')')
+    if (paren == NULL || paren == reported || reported[n - 1] != ')' || is_stopgap(paren))
         return false;
     size_t head = (size_t)(paren - reported);
     return strlen(build) == head && memcmp(reported, build, head) == 0;

@@ -12,7 +12,8 @@
 bool version_is_valid(const char *text);
 
 /** Whether a reported version names the build's: equal as a whole, or `V(word)` with V equal
- *  (Tasmota sends `12.1.1(tasmota)`, protocols.md section 11). */
+ *  (Tasmota sends `12.1.1(tasmota)`). Its stopgaps, `(minimal)` and `(safeboot)`, count only as a
+ *  whole: a device on one of them still needs the image of that version. */
 bool version_matches(const char *reported, const char *build);
 
 /** Reads a bare decimal from 1 to OTAD_NUMBER_MAX without sign, blank or leading zero.

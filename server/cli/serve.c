@@ -27,8 +27,8 @@
 #include "http/http.h"
 #include "routes.h"
 
-/* Clients that may resume on a URL that names no build: 3.5 MiB at most. */
-#define LEASES_MAX 32768
+/* Clients that may resume on a URL that names no build: 4 MiB at most. */
+#define LEASES_MAX 16384
 #define FACTS_MAX 20000 /* unflushed facts, up to 1 KiB each; transfers may take twice as many */
 
 /* The daemon and what only its start and end care about. */
@@ -39,6 +39,7 @@ struct daemon {
     struct retention *retention;
     struct db *db; /* until the writer takes it over */
     struct patience *patience;
+    bool left_open; /* the disk was too full to close the downloads of the daemon before */
     int lock_fd;
     int argc;
     char **argv;
@@ -67,16 +68,14 @@ static void raise_file_limit(struct log *log)
         log_warn(log, "start.files", "error='%s'", strerror(errno));
 }
 
-/* What an unclean end left behind. Not on a full disk: devices can still be served from it, and the
- * next start tries again. */
+/* What an unclean end left behind. */
 static enum otad_err clean_up(struct db *db, int64_t now_s, struct otad_errinfo *ei)
 {
     enum otad_err err = db_begin(db, ei);
     if (err == OTAD_E_OK)
         err = blob_unstage(db, 0, ei);
     if (err == OTAD_E_OK)
-        err = transfer_abort_open(db, "server_shutdown", "otad ended before the download did",
-                                  now_s, ei);
+        err = patience_close(db, INT64_MAX, now_s, ei);
     if (err == OTAD_E_OK)
         err = db_commit(db, ei);
     if (err != OTAD_E_OK)
@@ -92,8 +91,9 @@ static enum otad_err open_storage(struct daemon *d, struct otad_errinfo *ei)
     enum otad_err err = db_open(path, DB_WRITE, &d->db, ei);
     if (err == OTAD_E_OK)
         err = migrate(d->db, path, o->log, ei);
+    /* Devices can be served from a full disk: that must not fail over tidying up. */
     if (err == OTAD_E_OK && datadir_is_full(o->config.data_dir))
-        log_warn(o->log, "start.full", "error='The disk of the data folder is full'");
+        d->left_open = true;
     else if (err == OTAD_E_OK)
         err = clean_up(d->db, clock_wall_s(&o->clock), ei);
     if (err != OTAD_E_OK)
@@ -125,7 +125,7 @@ static enum otad_err start_workers(struct daemon *d, struct otad_errinfo *ei)
         overlay_set_writer(o->overlay, o->writer);
         o->blobs = blob_cache_new(o->readers, (size_t)o->config.cache_bytes, o->log);
         o->worker = worker_new();
-        d->patience = patience_new(o);
+        d->patience = patience_new(o, d->left_open);
     }
     d->retention = retention_new(o);
     if (o->writer == NULL || o->blobs == NULL || o->worker == NULL || d->patience == NULL ||

@@ -26,6 +26,11 @@ uint64_t ask_tag(const char *slug, uint64_t mac)
     return tag ^ mac;
 }
 
+int64_t ask_number(const struct ask *a)
+{
+    return a->in.said.authenticated ? a->row.device : -a->row.device;
+}
+
 bool ask_is_word(const char *word)
 {
     return mac_is_word(word) && !ends_with(word, "-minimal") && !ends_with(word, "-safeboot");
@@ -111,11 +116,18 @@ struct settling {
     ask_then then;
 };
 
+static enum otad_err wait_and_go_on(struct http_req *req, const struct ask *a, ask_then then,
+                                    struct otad_errinfo *ei);
+
 static enum otad_err go_on(struct http_req *req, struct ask *a, ask_then then,
                            struct otad_errinfo *ei)
 {
-    if (a->what != ASK_NOTHING)
+    if (a->what != ASK_NOTHING && !a->noted)
         note(a);
+    a->noted = true;
+    /* A URL in the answer must name the device: its row is made first. */
+    if (a->what == ASK_OTHER && a->registered && a->row.device == 0 && !a->waited)
+        return wait_and_go_on(req, a, then, ei);
     return then(req, a, ei);
 }
 
@@ -153,6 +165,7 @@ static enum otad_err wait_and_go_on(struct http_req *req, const struct ask *a, a
     s->job = (struct write_job){.run = nothing_more, .done = settled};
     s->wait = wait;
     s->ask = *a;
+    s->ask.waited = true;
     s->then = then;
     (void)http_wait_start(req, wait, otad_config_int(o, &o->config.write_timeout_s), resume);
     if (writer_submit(o->writer, &s->job, NULL) != OTAD_E_OK)
@@ -195,6 +208,7 @@ enum otad_err ask_build(struct http_req *req, int64_t build_id, int32_t number, 
 {
     struct db *db;
     uint64_t mac;
+    int64_t device = number < 0 ? -(int64_t)number : number;
     a->otad = http_req_app(req);
     a->decision = (struct decision){VERDICT_SERVE, REASON_NONE};
     a->leased = false;
@@ -204,14 +218,14 @@ enum otad_err ask_build(struct http_req *req, int64_t build_id, int32_t number, 
     if (err != OTAD_E_OK)
         return err;
     const struct checkin_build_query query = {
-        .build_id = build_id, .device_number = number, .mac = a->in.mac};
+        .build_id = build_id, .device_number = a->in.mac_by_header ? 0 : device, .mac = a->in.mac};
     err = checkin_load_build(db, &query, &a->row, a->slug, &mac, withdrawn, ei);
     if (err != OTAD_E_OK)
         return err;
-    a->in.said.authenticated = number != 0 || a->row.needs_key;
+    a->in.said.authenticated = a->row.needs_key || (number > 0 && a->row.device == device);
     a->cors = !a->row.needs_key;
-    if (number != 0)
-        a->in.mac = mac; /* the token names the device, whatever the headers say */
+    if (!a->in.mac_by_header && number != 0)
+        a->in.mac = mac;
     note(a);
     return OTAD_E_OK;
 }

@@ -16,6 +16,8 @@ struct ask {
     struct decision decision;
     char slug[OTAD_SLUG_MAX + 1]; /* of the product */
     enum fact_ask what;
+    bool noted;      /* the check-in was */
+    bool waited;     /* for the writer */
     bool registered; /* the device has a row, or will have one */
     bool leased;     /* the URL names no build: what is given there must be remembered */
     bool cors;       /* pages of other origins may read the image */
@@ -40,6 +42,10 @@ enum otad_err ask(struct http_req *req, const char *path_word, enum fact_ask wha
 enum otad_err ask_again(struct http_req *req, int64_t build, struct ask *a,
                         struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
+/** The device's number in a URL that is given to whoever asked: negated on an open product, where
+ *  anybody can ask in anybody's name, so that what comes by that URL proves nothing. */
+int64_t ask_number(const struct ask *a);
+
 /** The tag of a device's answers, for http_settle(). Devices may share one, by chance. */
 uint64_t ask_tag(const char *slug, uint64_t mac);
 
@@ -51,7 +57,8 @@ bool ask_is_word(const char *word);
  *  is "serve"; blocked, disabled and withdrawn are the caller's to look at. No product key is
  *  asked for. A token for any device doesn't authenticate on an open product, where anybody gets
  *  one.
- *  @param number     the token's device number, 0 = any: then headers or ?mac= may name the device
+ *  @param number     the token's device number, 0 = any, negative = not proven. The device is the
+ * one that the headers name, else the token's, else that of ?mac=.
  *  @return OTAD_E_OK, OTAD_E_NOENT (no such build), or a database error */
 enum otad_err ask_build(struct http_req *req, int64_t build_id, int32_t number, struct ask *out,
                         bool *withdrawn, struct otad_errinfo *ei) OTAD_MUSTCHECK;

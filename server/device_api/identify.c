@@ -64,20 +64,22 @@ static int64_t number(const char *text)
     return *end == '\0' && errno == 0 ? n : -1;
 }
 
-/* STA before BASE before AP: chips without Wi-Fi send only BASE. */
-static void read_mac(const struct http_req *req, const char *path_word, uint64_t *mac)
+/* STA before BASE before AP: chips without Wi-Fi send only BASE. @return whether a header said it
+ */
+static bool read_mac(const struct http_req *req, const char *path_word, uint64_t *mac)
 {
     const struct esp_name headers[] = {ESP("STA-MAC"), ESP("BASE-MAC"), ESP("AP-MAC")};
     for (size_t i = 0; i < OTAD_COUNT(headers); i++) {
         const char *value = esp_header(req, headers[i]);
         if (value != NULL && mac_parse(value, mac))
-            return;
+            return true;
     }
     if (path_word != NULL && mac_parse(path_word, mac))
-        return;
+        return false;
     const char *asked = http_req_query(req, "mac");
     if (asked != NULL)
         (void)mac_parse(asked, mac); /* else it stays anonymous */
+    return false;
 }
 
 static void read_chip(const struct http_req *req, char *chip, size_t room)
@@ -123,16 +125,27 @@ static void read_facts(const struct http_req *req, int64_t now_s, struct device_
     read_chip(req, f->chip, sizeof f->chip);
 }
 
+/* "12.1.1(tasmota)", and its other images: "12.1.1(lite)", "12.1.1.2(minimal)". */
+static bool is_tasmota(const char *version)
+{
+    size_t n = strlen(version), digits = strspn(version, "0123456789.");
+    const char *first = strchr(version, '.'), *second = first ? strchr(first + 1, '.') : NULL;
+    if (strstr(version, "(tasmota") != NULL)
+        return true;
+    return version[digits] == '(' && version[n - 1] == ')' && second != NULL &&
+           second < version + digits;
+}
+
 void identify(const struct http_req *req, const char *path_word, int64_t now_s, struct checkin *out)
 {
     *out = (struct checkin){.mac = 0};
-    read_mac(req, path_word, &out->mac);
+    out->mac_by_header = read_mac(req, path_word, &out->mac);
     read_facts(req, now_s, &out->said);
     out->mode = checkin_mode(said(req, ESP("mode"), "mode"));
     out->updater = esp_header(req, ESP("mode")) != NULL ||
                    esp_header(req, ESP("STA-MAC")) != NULL || out->said.version[0] != '\0' ||
                    out->said.md5[0] != '\0' || out->said.sha256[0] != '\0';
-    out->tasmota = strstr(out->said.version, "(tasmota") != NULL;
+    out->tasmota = is_tasmota(out->said.version);
     const char *channel = http_req_query(req, "channel");
     if (channel != NULL && channel_name_is_valid(channel))
         memcpy(out->said.channel, channel, strlen(channel) + 1);

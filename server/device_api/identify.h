@@ -11,6 +11,7 @@
 /** One check-in as the client sent it. */
 struct checkin {
     uint64_t mac; /* 0 = anonymous */
+    bool mac_by_header;
     bool updater; /* it can say what it runs, and takes 304 for "nothing to do" */
     bool tasmota; /* takes 304 for success and reboots: refused with 403 instead; ask() adds the
                      product's word */

@@ -27,7 +27,7 @@ static enum otad_err answer(struct http_req *req, struct ask *a, struct otad_err
     if (a->decision.verdict != VERDICT_SERVE &&
         (a->decision.verdict != VERDICT_UP_TO_DATE || a->in.updater))
         return ask_refuse(req, a);
-    enum otad_err err = build_url(req, a->row.build_id, a->row.device, url, ei);
+    enum otad_err err = build_url(req, a->row.build_id, ask_number(a), url, ei);
     return err == OTAD_E_OK ? http_reply_json(req, 200, describe(a, url)) : err;
 }
 

@@ -72,7 +72,7 @@ static enum otad_err add_urls(const struct http_req *req, struct db *db, const s
                               struct manifest *m, struct otad_errinfo *ei)
 {
     struct build factory;
-    enum otad_err err = build_url(req, m->app.id, a->row.device, m->app_url, ei);
+    enum otad_err err = build_url(req, m->app.id, ask_number(a), m->app_url, ei);
     if (err == OTAD_E_OK)
         err = find_factory(db, m, &factory, ei);
     if (err == OTAD_E_NOENT)

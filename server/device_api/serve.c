@@ -116,9 +116,10 @@ static void tell(void *arg, const struct http_end *end)
     const struct sending *s = arg;
     if (s->transfer != 0)
         note_progress(s, end);
-    if (s->leased && end->final && end->how == HTTP_END_SENT &&
-        s->first + s->bytes == s->size_bytes)
-        leases_finish(s->otad->leases, &s->lease, s->build);
+    int64_t acked = (int64_t)end->bytes_acked;
+    if (s->leased && end->final)
+        leases_taken(s->otad->leases, &s->lease, s->build, s->first, acked,
+                     s->first + acked == s->size_bytes);
 }
 
 static void note_begin(const struct ask *a, const struct sending *s)
@@ -158,13 +159,15 @@ static enum otad_err begin(struct http_req *req, const struct ask *a, const stru
 {
     bool head = http_req_is_head(req);
     const struct lease_key key = resume_key(a);
-    if (a->leased)
+    if (a->leased && head)
         lease(a, &key, sent, head);
     if (head || (!a->registered && !a->leased))
         return OTAD_E_OK;
     struct sending *s = malloc(sizeof *s);
     if (s == NULL)
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
+    if (a->leased)
+        lease(a, &key, sent, head);
     *s = (struct sending){.otad = a->otad,
                           .product = a->row.product,
                           .mac = a->in.mac,
@@ -283,4 +286,15 @@ enum otad_err serve_image(struct http_req *req, const struct ask *a, struct otad
 {
     struct blob *blob = blob_get_cached(a->otad->blobs, a->row.image);
     return blob != NULL ? send(req, a, blob, ei) : wait_for_image(req, a, ei);
+}
+
+enum otad_err serve_version(struct http_req *req, const struct ask *a)
+{
+    const char *version = a->row.target_version;
+    if (a->decision.verdict == VERDICT_HOLD)
+        version = a->in.said.version[0] != '\0' ? a->in.said.version : "0";
+    struct http_reply *reply = http_reply_empty();
+    http_reply_header(reply, "x-version", version);
+    http_reply_header(reply, "x-MD5", a->row.md5);
+    return http_reply_send(req, reply, 200);
 }

@@ -9,4 +9,8 @@
  *  @return OTAD_E_OK, OTAD_PENDING, or OTAD_E_NOMEM */
 enum otad_err serve_image(struct http_req *req, const struct ask *a, struct otad_errinfo *ei);
 
+/** Answers mode `version`: 200 with the version there is in `x-version` (304 would be an error to
+ *  it); for a device that is held, the one it said it runs, else 0. @return OTAD_E_OK */
+enum otad_err serve_version(struct http_req *req, const struct ask *a);
+
 #endif

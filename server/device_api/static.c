@@ -11,7 +11,7 @@
  * device writes whatever comes. Most clients of these URLs say nothing. */
 static bool asks_for_another_kind(const struct ask *a)
 {
-    if (a->in.said.mode[0] == '\0')
+    if (a->in.said.mode[0] == '\0' || a->in.mode == MODE_VERSION)
         return false;
     return (a->in.mode != MODE_SKETCH || a->row.kind != BUILD_APP) &&
            (a->in.mode != MODE_FS || a->row.kind != BUILD_FS);
@@ -46,6 +46,8 @@ static enum otad_err serve(struct http_req *req, int64_t build_id, int32_t numbe
     const char *reason = refusal(&a, withdrawn, &status);
     if (reason != NULL)
         return http_reply_refuse(req, status, reason);
+    if (a.in.mode == MODE_VERSION)
+        return serve_version(req, &a);
     if (identify_has(req, a.row.sha256))
         return http_reply_refuse(req, 304, reason_name(REASON_SAME_CONTENT));
     return serve_image(req, &a, ei);

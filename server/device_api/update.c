@@ -5,20 +5,6 @@
 #include "device_api/serve.h"
 #include "http/reply.h"
 
-/* Mode `version` is told by a header: 304 would be an error to it. */
-static enum otad_err tell_version(struct http_req *req, const struct ask *a)
-{
-    const char *version = a->row.target_version;
-    if (a->decision.verdict == VERDICT_REFUSE)
-        return ask_refuse(req, a);
-    if (a->decision.verdict == VERDICT_HOLD)
-        version = a->in.said.version[0] != '\0' ? a->in.said.version : "0";
-    struct http_reply *reply = http_reply_empty();
-    http_reply_header(reply, "x-version", version);
-    http_reply_header(reply, "x-MD5", a->row.md5);
-    return http_reply_send(req, reply, 200);
-}
-
 /* Whether nothing is to be sent to this client, of whatever build. */
 static bool is_final(const struct ask *a)
 {
@@ -32,7 +18,7 @@ static enum otad_err answer(struct http_req *req, struct ask *a, struct otad_err
     bool answered = false;
     enum otad_err err = OTAD_E_OK;
     if (a->in.mode == MODE_VERSION)
-        return tell_version(req, a);
+        return a->decision.verdict == VERDICT_REFUSE ? ask_refuse(req, a) : serve_version(req, a);
     if (!is_final(a))
         err = resume_choose(req, a, &answered, ei);
     if (answered || err != OTAD_E_OK)

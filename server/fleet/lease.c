@@ -14,15 +14,19 @@
 /* A build somebody was given parts of. */
 struct given {
     int64_t build;      /* 0 = none */
-    int64_t end;        /* the byte behind all that was given without a hole */
-    int64_t running;    /* downloads begun and not finished */
+    int64_t end;        /* the byte behind all that arrived without a hole */
+    int64_t offered;    /* the same of what is on its way; counts while something is */
+    int32_t open;       /* gifts on their way */
+    int32_t running;    /* downloads begun at byte 0 and not finished */
     int64_t expires_ms; /* monotonic */
 };
 
+#define GIVEN_MAX 4 /* builds one client may be in the middle of */
+
 struct lease {
     struct lease_key key;
-    struct given now;
-    struct given before; /* of a shared key: another client may still be at it */
+    struct given given[GIVEN_MAX];
+    int64_t doubt_ms; /* there were more: nothing is resumed until then */
 };
 
 struct leases {
@@ -81,46 +85,83 @@ static bool same_key(const struct lease_key *a, const struct lease_key *b)
            memcmp(a->who, b->who, sizeof a->who) == 0;
 }
 
+static bool is_live(const struct given *g, int64_t now_ms)
+{
+    return g->build != 0 && now_ms < g->expires_ms;
+}
+
+static int64_t last_use(const struct lease *lease)
+{
+    int64_t ms = lease->doubt_ms;
+    for (size_t i = 0; i < GIVEN_MAX; i++)
+        if (lease->given[i].build != 0 && lease->given[i].expires_ms > ms)
+            ms = lease->given[i].expires_ms;
+    return ms;
+}
+
 /* Under the lock. @return the lease of that key, else NULL and *oldest the place to take. */
 static struct lease *find(struct leases *l, const struct lease_key *key, struct lease **oldest)
 {
     struct lease *set = &l->places[hash(key) % l->sets * WAYS];
     *oldest = set;
     for (size_t i = 0; i < WAYS; i++) {
-        if (set[i].now.build != 0 && same_key(&set[i].key, key))
+        if (last_use(&set[i]) > 0 && same_key(&set[i].key, key))
             return &set[i];
-        if (set[i].now.expires_ms < (*oldest)->now.expires_ms)
+        if (last_use(&set[i]) < last_use(*oldest))
             *oldest = &set[i];
     }
     return NULL;
 }
 
-static bool is_live(const struct given *g, int64_t now_ms)
+static struct given *given_of(struct lease *lease, int64_t build)
 {
-    return g->build != 0 && now_ms < g->expires_ms;
+    for (size_t i = 0; i < GIVEN_MAX; i++)
+        if (lease->given[i].build == build)
+            return &lease->given[i];
+    return NULL;
 }
 
-/* Another part of what is being given. */
-static void extend(struct given *g, const struct lease_gift *gift)
+/* What nobody can be in the middle of any more makes way for something new. */
+static void forget_finished(struct lease *lease, int64_t now_ms)
 {
-    if (gift->first == 0 && !gift->head)
-        g->running++;
-    if (gift->first <= g->end && gift->last >= g->end)
-        g->end = gift->last + 1;
+    for (size_t i = 0; i < GIVEN_MAX; i++) {
+        struct given *g = &lease->given[i];
+        if (!is_live(g, now_ms) || (g->running == 0 && g->open == 0))
+            *g = (struct given){.build = 0};
+    }
+}
+
+/* A place for a build that wasn't given yet. */
+static struct given *start(struct lease *lease, const struct lease_gift *gift)
+{
+    forget_finished(lease, gift->now_ms);
+    struct given *g = given_of(lease, 0);
+    if (g == NULL) { /* too many to tell apart */
+        g = &lease->given[0];
+        for (size_t i = 1; i < GIVEN_MAX; i++)
+            if (lease->given[i].expires_ms < g->expires_ms)
+                g = &lease->given[i];
+        if (g->expires_ms > lease->doubt_ms)
+            lease->doubt_ms = g->expires_ms;
+    }
+    *g = (struct given){.build = gift->build};
+    return g;
+}
+
+static void give(struct given *g, const struct lease_gift *gift, bool shared)
+{
+    int64_t reach = g->open > 0 && g->offered > g->end ? g->offered : g->end;
     g->expires_ms = gift->now_ms + gift->life_ms;
-}
-
-static void start(struct lease *lease, const struct lease_gift *gift)
-{
-    bool unfinished = is_live(&lease->now, gift->now_ms) && lease->now.running > 0;
-    bool shared = lease->key.mac == 0;
-    lease->before = unfinished && shared ? lease->now : (struct given){.build = 0};
-    lease->now = (struct given){.build = gift->build};
-    extend(&lease->now, gift);
-    /* Whoever is in the middle of another image and only asks how long this one is must not
-     * go on with it. */
-    if (gift->head && unfinished)
-        lease->now.end = 0;
+    if (gift->head) { /* it may have any part of what it asks about */
+        g->end = gift->last + 1;
+        return;
+    }
+    if (gift->first == 0)
+        g->running = shared ? g->running + 1 : 1; /* one device has one download at a time */
+    if (gift->first <= reach && gift->last >= reach)
+        reach = gift->last + 1;
+    g->offered = reach;
+    g->open++;
 }
 
 void leases_give(struct leases *l, const struct lease_key *key, const struct lease_gift *gift)
@@ -132,29 +173,31 @@ void leases_give(struct leases *l, const struct lease_key *key, const struct lea
         lease = oldest;
         *lease = (struct lease){.key = *key};
     }
-    if (is_live(&lease->now, gift->now_ms) && lease->now.build == gift->build)
-        extend(&lease->now, gift);
-    else if (is_live(&lease->before, gift->now_ms) && lease->before.build == gift->build &&
-             gift->first > 0)
-        extend(&lease->before, gift);
-    else
-        start(lease, gift);
+    struct given *g = given_of(lease, gift->build);
+    if (g == NULL || !is_live(g, gift->now_ms)) {
+        if (g != NULL)
+            *g = (struct given){.build = 0};
+        g = start(lease, gift);
+    }
+    give(g, gift, key->mac == 0);
     (void)pthread_mutex_unlock(&l->lock);
 }
 
-void leases_finish(struct leases *l, const struct lease_key *key, int64_t build)
+void leases_taken(struct leases *l, const struct lease_key *key, int64_t build, int64_t first,
+                  int64_t bytes, bool whole)
 {
     struct lease *oldest;
     (void)pthread_mutex_lock(&l->lock);
     struct lease *lease = find(l, key, &oldest);
-    struct given *g = lease == NULL                  ? NULL
-                      : lease->now.build == build    ? &lease->now
-                      : lease->before.build == build ? &lease->before
-                                                     : NULL;
-    if (g != NULL && g->running > 0)
-        g->running--;
-    if (g != NULL && g == &lease->before && g->running == 0)
-        *g = (struct given){.build = 0};
+    struct given *g = lease != NULL ? given_of(lease, build) : NULL;
+    if (g != NULL) {
+        if (first <= g->end && first + bytes > g->end)
+            g->end = first + bytes;
+        if (g->open > 0)
+            g->open--;
+        if (whole && g->running > 0)
+            g->running--;
+    }
     (void)pthread_mutex_unlock(&l->lock);
 }
 
@@ -164,12 +207,16 @@ int64_t leases_resume(struct leases *l, const struct lease_key *key, int64_t fir
     int64_t build = 0;
     (void)pthread_mutex_lock(&l->lock);
     const struct lease *lease = find(l, key, &oldest);
-    if (lease != NULL) {
-        bool now = is_live(&lease->now, now_ms) && first <= lease->now.end;
-        bool before = is_live(&lease->before, now_ms) && first <= lease->before.end;
-        if (now != before)
-            build = now ? lease->now.build : lease->before.build;
+    size_t n = 0;
+    for (size_t i = 0; lease != NULL && i < GIVEN_MAX; i++) {
+        const struct given *g = &lease->given[i];
+        int64_t reach = g->open > 0 && g->offered > g->end ? g->offered : g->end;
+        if (!is_live(g, now_ms) || first > reach)
+            continue;
+        build = g->build;
+        n++;
     }
+    bool doubt = lease != NULL && now_ms < lease->doubt_ms;
     (void)pthread_mutex_unlock(&l->lock);
-    return build;
+    return n == 1 && !doubt ? build : 0;
 }

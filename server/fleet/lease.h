@@ -30,25 +30,30 @@ struct leases;
 struct leases *leases_new(size_t capacity);
 void leases_free(struct leases **leases);
 
-/** What was given. */
+/** What is about to be given. */
 struct lease_gift {
     int64_t build;       /* seq */
     int64_t first, last; /* bytes of its image, inclusive */
-    bool head;           /* only told about: no download began */
+    bool head;           /* only told about: no download begins */
     int64_t now_ms;      /* monotonic */
     int64_t life_ms;     /* how long a resume is possible from now on */
 };
 
-/** Notes that bytes were given. A gift from byte 0 of another build than the last starts anew. */
+/** Notes that bytes are on their way. Until leases_taken() says how many arrived, all of them may.
+ */
 void leases_give(struct leases *leases, const struct lease_key *key, const struct lease_gift *gift);
 
-/** Notes that a download of that build, begun at byte 0, arrived to its end. */
-void leases_finish(struct leases *leases, const struct lease_key *key, int64_t build);
+/** Notes what became of a gift (not of a head).
+ *  @param bytes  of it that arrived
+ *  @param whole  the image's last byte was among them: that download counts as finished */
+void leases_taken(struct leases *leases, const struct lease_key *key, int64_t build, int64_t first,
+                  int64_t bytes, bool whole);
 
 /** The build whose bytes from `first` on continue what this client has.
  *  @param first  above 0; -1 for bytes counted from the end, wherever that is
- *  @return its seq; 0 when there is none, when `first` lies behind all it was given, or when a
- *          shared lease leaves open which of two builds is meant */
+ *  @return its seq; 0 when there is none whose bytes the client may have up to there, or more than
+ *          one: it may have begun several and finished none, and devices behind one address share
+ *          a lease */
 int64_t leases_resume(struct leases *leases, const struct lease_key *key, int64_t first,
                       int64_t now_ms);
 

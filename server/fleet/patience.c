@@ -95,6 +95,8 @@ struct patience {
     struct otad *otad;
     atomic_bool queued;
     bool more;
+    bool left_open;          /* downloads of the daemon before */
+    int64_t before;          /* ids of those are below */
     int64_t due_ms, took_ms; /* monotonic */
 };
 
@@ -104,7 +106,10 @@ static enum otad_err run(struct write_job *job, struct db *db, struct otad_errin
     struct otad *o = p->otad;
     int64_t start_ms = clock_mono_ms(&o->clock);
     int64_t stall_s = otad_config_int(o, &o->config.stall_timeout_s);
-    enum otad_err err = patience_judge(db, clock_wall_s(&o->clock), stall_s, &p->more, ei);
+    int64_t now_s = clock_wall_s(&o->clock);
+    enum otad_err err = patience_judge(db, now_s, stall_s, &p->more, ei);
+    if (err == OTAD_E_OK && p->left_open)
+        err = patience_close(db, p->before, now_s, ei);
     p->took_ms = clock_mono_ms(&o->clock) - start_ms;
     return err;
 }
@@ -115,19 +120,29 @@ static void done(struct write_job *job, enum otad_err err, const struct otad_err
     int64_t pause_ms = p->more && err == OTAD_E_OK ? 0 : EVERY_MS;
     if (pause_ms < SHARE * p->took_ms)
         pause_ms = SHARE * p->took_ms;
-    if (err != OTAD_E_OK)
+    if (err == OTAD_E_OK)
+        p->left_open = false;
+    else
         log_warn(p->otad->log, "patience", "error='%s'", ei->msg);
     p->due_ms = clock_mono_ms(&p->otad->clock) + pause_ms;
     atomic_store(&p->queued, false);
 }
 
-struct patience *patience_new(struct otad *otad)
+enum otad_err patience_close(struct db *db, int64_t before, int64_t now_s, struct otad_errinfo *ei)
+{
+    return transfer_abort_open(db, before, "server_shutdown", "otad ended before the download did",
+                               now_s, ei);
+}
+
+struct patience *patience_new(struct otad *otad, bool left_open)
 {
     struct patience *p = calloc(1, sizeof *p);
     if (p == NULL)
         return NULL;
     p->job = (struct write_job){.run = run, .done = done};
     p->otad = otad;
+    p->left_open = left_open;
+    p->before = transfer_new_id(clock_wall_ms(&otad->clock));
     p->due_ms = clock_mono_ms(&otad->clock) + EVERY_MS;
     return p;
 }

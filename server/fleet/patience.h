@@ -16,8 +16,16 @@ enum otad_err patience_judge(struct db *db, int64_t now_s, int64_t stall_s, bool
 /** Judges silence while the daemon runs: jobs of the writer, one at a time. Opaque. */
 struct patience;
 
-/** Starts nothing yet: patience_tick() does. @return NULL when out of memory */
-struct patience *patience_new(struct otad *otad);
+/** Starts nothing yet: patience_tick() does.
+ *  @param left_open  downloads of a daemon that died are still open: the disk was full. They are
+ *                    closed as soon as there is room.
+ *  @return NULL when out of memory */
+struct patience *patience_new(struct otad *otad, bool left_open);
+
+/** Closes the downloads of a daemon that died. @param before  an id made before the first of ours
+ */
+enum otad_err patience_close(struct db *db, int64_t before, int64_t now_s,
+                             struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Queues the next look when it is due. Never blocks. One thread calls it.
  *  @return milliseconds after which it should be called again */

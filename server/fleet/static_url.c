@@ -14,7 +14,8 @@ enum otad_err static_path(const struct otad *o, int64_t build_id, int64_t device
                           int64_t expires_s, char out[STATIC_PATH_MAX])
 {
     char token[TOKEN_LEN + 1];
-    int32_t n = device_number <= INT32_MAX ? (int32_t)device_number : 0;
+    bool fits = device_number <= INT32_MAX && device_number >= -INT32_MAX;
+    int32_t n = fits ? (int32_t)device_number : 0;
     uint32_t expiry = expires_s < (int64_t)UINT32_MAX ? (uint32_t)expires_s : UINT32_MAX;
     enum otad_err err = token_make(o->url_key, (uint64_t)build_id, n, expiry, token);
     if (err == OTAD_E_OK)
@@ -27,8 +28,8 @@ static bool parse_number(const char *text, int32_t *out)
 {
     const char *digits = text + (*text == '-');
     size_t n = strspn(digits, "0123456789");
-    if (n == 0 || n > 10 || digits[n] != '\0')
-        return false;
+    if (n == 0 || n > 10 || digits[n] != '\0' || (digits[0] == '0' && strcmp(text, "0") != 0))
+        return false; /* one spelling a number */
     long long value = strtoll(text, NULL, 10);
     if (value < INT32_MIN || value > INT32_MAX)
         return false;

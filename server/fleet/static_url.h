@@ -11,8 +11,9 @@
 
 #define STATIC_PATH_MAX 96 /* "/static/fw_…_….bin?token=…" and its NUL */
 
-/** Writes the path that opens a build (public id) for a device number (row id, 0 = any device)
- *  until expires_s. It ends with the token: some sketches append `&s=0` to what they are given.
+/** Writes the path that opens a build (public id) for a device number until expires_s: a row id; 0
+ * = any device; a negated row id when whoever asked for the URL did not prove to be that device. It
+ * ends with the token: some sketches append `&s=0` to what they are given.
  *  @return OTAD_E_OK, OTAD_E_INTERNAL */
 enum otad_err static_path(const struct otad *o, int64_t build_id, int64_t device_number,
                           int64_t expires_s, char out[STATIC_PATH_MAX]) OTAD_MUSTCHECK;

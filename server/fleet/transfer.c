@@ -31,12 +31,12 @@ static const char sql_supersede[] =
 static const char sql_part_begin[] = "INSERT INTO transfer_part VALUES (:id, :transfer)";
 static const char sql_part_end[] = "DELETE FROM transfer_part WHERE id = :id RETURNING transfer";
 static const char sql_parts[] = "SELECT count(*) FROM transfer_part WHERE transfer = :transfer";
-static const char sql_parts_forget[] = "DELETE FROM transfer_part";
+static const char sql_parts_forget[] = "DELETE FROM transfer_part WHERE id < :before";
 static const char sql_find[] = SELECT "WHERE id = :id";
 static const char sql_list[] = SELECT "WHERE \"update\" = :update ORDER BY id";
 static const char sql_abort_open[] =
     "UPDATE transfer SET state = 'aborted', cause = :cause, detail = :detail, ended_at_s = :now"
-    " WHERE state = 'downloading'";
+    " WHERE state = 'downloading' AND id < :before";
 /* The last of the rows that one step of pruning looks at. */
 static const char sql_prune_last[] =
     "SELECT id FROM transfer WHERE id > :after AND id < :before ORDER BY id LIMIT 1 OFFSET :skip";
@@ -256,10 +256,11 @@ enum otad_err transfer_list(struct db *db, int64_t update,
     return err != OTAD_E_OK ? err : end;
 }
 
-enum otad_err transfer_abort_open(struct db *db, const char *cause, const char *detail,
-                                  int64_t now_s, struct otad_errinfo *ei)
+enum otad_err transfer_abort_open(struct db *db, int64_t before, const char *cause,
+                                  const char *detail, int64_t now_s, struct otad_errinfo *ei)
 {
     struct db_q q = db_query(db, sql_abort_open);
+    db_bind_int(&q, ":before", before);
     db_bind_text(&q, ":cause", cause);
     db_bind_text(&q, ":detail", detail);
     db_bind_int(&q, ":now", now_s);
@@ -267,6 +268,7 @@ enum otad_err transfer_abort_open(struct db *db, const char *cause, const char *
     if (err != OTAD_E_OK)
         return err;
     q = db_query(db, sql_parts_forget);
+    db_bind_int(&q, ":before", before);
     return db_run(&q, ei);
 }
 

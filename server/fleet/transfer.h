@@ -87,9 +87,11 @@ enum otad_err transfer_list(struct db *db, int64_t update,
                             enum otad_err (*each)(void *arg, const struct transfer *t), void *arg,
                             struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** Ends what a daemon that died left open: nobody can finish it any more. */
-enum otad_err transfer_abort_open(struct db *db, const char *cause, const char *detail,
-                                  int64_t now_s, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+/** Ends what a daemon that died left open: nobody can finish it any more.
+ *  @param before  only those with ids below: begun before that id was made */
+enum otad_err transfer_abort_open(struct db *db, int64_t before, const char *cause,
+                                  const char *detail, int64_t now_s,
+                                  struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** One step of pruning: deletes ended transfers begun before p->before_s, but none of a device's
  *  newest update. Their age is told by the id, which begins with the time. */

@@ -32,12 +32,22 @@ static bool is_folded(const char *key, size_t key_n, const char *value)
     return false;
 }
 
+/* MHD leaves the blanks behind a value, which are none of it (RFC 9110 §5.5). The value stands in
+ * the connection's own buffer. */
+static void trim(const char *value, size_t n)
+{
+    char *text;
+    memcpy(&text, &value, sizeof text);
+    while (text != NULL && n > 0 && (text[n - 1] == ' ' || text[n - 1] == '\t'))
+        text[--n] = '\0';
+}
+
 static enum MHD_Result look(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_n,
                             const char *value, size_t value_n)
 {
     struct seen_headers *seen = cls;
     (void)kind;
-    (void)value_n;
+    trim(value, value_n);
     if (is_folded(key, key_n, value))
         seen->folded = true;
     /* MHD takes "Content-Length : 5" for a header it doesn't know; a proxy may not. */

@@ -30,10 +30,10 @@ int64_t http_now_ms(void)
 static bool is_device_path(const struct http_req *req)
 {
     const char *const *prefix = req->http->settings.routes.device_prefixes;
+    const char *path = req->path + strspn(req->path, "/"); /* "//fw/…" is refused, as a device's */
     for (; *prefix != NULL; prefix++) {
         size_t n = strlen(*prefix);
-        if (strncmp(req->path + 1, *prefix, n) == 0 &&
-            (req->path[n + 1] == '/' || req->path[n + 1] == '\0'))
+        if (strncmp(path, *prefix, n) == 0 && strchr("/%", path[n]) != NULL)
             return true;
     }
     return false;

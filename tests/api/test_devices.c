@@ -174,6 +174,8 @@ static const struct {
     const char *what, *path;
     int status;
 } probes[] = {
+    {"two slashes before fw",         "//fw/lamp/latest",                               400},
+    {"an escaped slash behind it",    "/fw%2Flamp/latest",                              400},
     {"Tasmota's minimal",             "/fw/lamp/tasmota-minimal.bin",                   404},
     {"Tasmota's minimal of a device", "/fw/lamp/30AEA48436F0-minimal.bin",              404},
     {"Tasmota's safeboot",            "/fw/lamp/tasmota32-safeboot.bin",                404},
@@ -358,6 +360,10 @@ static const struct {
      {"X-Esp8266-Sta-Mac: 5C:CF:7F:00:00:11", "X-ESP8266-MODE: sketch", "x-esp8266-VERSION: 2"},
      304,                                                                                                                "same_version"},
     {"Tasmota with the version",                     {UPDATER, "x-ESP8266-version: 2(tasmota)"},                    403, "same_version"},
+    {"Tasmota's other images",
+     {UPDATER, "x-ESP8266-version: 2(tasmota-lite)"},
+     403,                                                                                                                "same_version"},
+    {"a trailing blank",                             {UPDATER, "x-ESP8266-version: 2  "},                           304, "same_version"},
     {"Tasmota with another",                         {UPDATER, "x-ESP8266-version: 12.1.1(tasmota)"},               200, NULL          },
     {"an unknown mode",
      {"x-ESP8266-STA-MAC: 5C:CF:7F:00:00:12", "x-ESP8266-mode: bootloader"},

@@ -273,7 +273,7 @@ static const struct mode {
     {"x-ESP8266-mode: sketch",  200},
     {"x-ESP8266-mode: spiffs",  404},
     {"x-ESP32-mode: littlefs",  404},
-    {"x-ESP8266-mode: version", 404},
+    {"x-ESP8266-mode: version", 200},
     {"x-ESP32-mode: something", 404},
 };
 
@@ -284,6 +284,57 @@ START_TEST(url_gives_a_client_only_the_kind_it_asks_for)
     build_url(first, "{}", path);
     struct reply r = call(&d, "GET", path, (struct call){.headers = headers});
     ck_assert_msg(r.status == modes[_i].want, "%s: %ld", modes[_i].header, r.status);
+    reply_free(&r);
+}
+END_TEST
+
+START_TEST(version_mode_is_told_the_version_of_the_build)
+{
+    char path[256];
+    static const char *const headers[] = {"x-ESP8266-mode: version", NULL};
+    build_url(second, "{}", path);
+    struct reply r = call(&d, "GET", path, (struct call){.headers = headers});
+    ck_assert_int_eq(r.status, 200);
+    ck_assert_str_eq(reply_header(&r, "x-version"), "2.0.0");
+    ck_assert_uint_eq(r.n, 0);
+    reply_free(&r);
+}
+END_TEST
+
+/* Anybody can ask latest.json in anybody's name: what comes by its URL proves nothing. */
+START_TEST(url_of_latest_json_names_its_device_and_proves_nothing)
+{
+    struct reply r = get(&d, NULL, "/fw/lamp/latest.json?mac=5C:CF:7F:00:00:07&version=0.1");
+    ck_assert_int_eq(r.status, 200);
+    ck_assert_msg(strstr(reply_text(&r, "url"), "_0.bin") == NULL, "%s", r.body);
+    ck_assert_int_eq(status_of(path_of(reply_text(&r, "url"))), 200);
+    reply_free(&r);
+    r = get(&d, admin, "/api/v1/products/lamp/devices/5C:CF:7F:00:00:07");
+    ck_assert_int_eq(r.status, 200);
+    ck_assert(json_is_false(reply_at(&r, "authenticated")));
+    ck_assert_str_eq(reply_text(&r, "update.version"), "1.0.0");
+    reply_free(&r);
+}
+END_TEST
+
+START_TEST(headers_name_the_device_before_the_token_does)
+{
+    char path[256], body[64];
+    static const char *const headers[] = {"x-ESP8266-STA-MAC: 5C:CF:7F:00:00:08",
+                                          "x-ESP8266-version: 0.7", NULL};
+    check_in("1.0.0");
+    (void)snprintf(body, sizeof body, "{\"build\":\"%s\"}", second);
+    device_url(body, path);
+    struct reply r = call(&d, "GET", path, (struct call){.headers = headers});
+    ck_assert_int_eq(r.status, 200);
+    reply_free(&r);
+    r = get(&d, admin, "/api/v1/products/lamp/devices/5C:CF:7F:00:00:08");
+    ck_assert_int_eq(r.status, 200);
+    ck_assert_str_eq(reply_text(&r, "version"), "0.7");
+    ck_assert(json_is_false(reply_at(&r, "authenticated")));
+    reply_free(&r);
+    r = get(&d, admin, "/api/v1/products/lamp/devices/" MAC);
+    ck_assert_str_eq(reply_text(&r, "version"), "1.0.0");
     reply_free(&r);
 }
 END_TEST
@@ -369,6 +420,9 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, url_of_nobody_is_403_with_an_empty_body, 0, (int)OTAD_COUNT(bad_paths));
     tcase_add_test(tc, url_expires);
     tcase_add_test(tc, url_of_a_device_is_its_target_even_when_it_runs_it);
+    tcase_add_test(tc, version_mode_is_told_the_version_of_the_build);
+    tcase_add_test(tc, url_of_latest_json_names_its_device_and_proves_nothing);
+    tcase_add_test(tc, headers_name_the_device_before_the_token_does);
     tcase_add_test(tc, download_by_token_is_in_the_ledger_as_authenticated);
     tcase_add_test(tc, url_of_a_blocked_device_is_403_and_of_a_withdrawn_build_410);
     tcase_add_test(tc, url_survives_a_restart);

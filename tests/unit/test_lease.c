@@ -27,12 +27,29 @@ static void tear_down(void)
     ck_assert_ptr_null(leases);
 }
 
-static void give(const struct lease_key *key, int64_t build, int64_t first, int64_t last,
-                 int64_t now)
+#define END 1000 /* bytes of every image */
+
+static void begin(const struct lease_key *key, int64_t build, int64_t first, int64_t last,
+                  int64_t now)
 {
     const struct lease_gift gift = {
         .build = build, .first = first, .last = last, .now_ms = now, .life_ms = LIFE};
     leases_give(leases, key, &gift);
+}
+
+/* Given, and all of it arrived. */
+static void give(const struct lease_key *key, int64_t build, int64_t first, int64_t last,
+                 int64_t now)
+{
+    begin(key, build, first, last, now);
+    leases_taken(leases, key, build, first, last - first + 1, last == END - 1);
+}
+
+/* Given as a whole from byte 0, and broken off. */
+static void broken(const struct lease_key *key, int64_t build, int64_t bytes, int64_t now)
+{
+    begin(key, build, 0, END - 1, now);
+    leases_taken(leases, key, build, 0, bytes, false);
 }
 
 static void head(const struct lease_key *key, int64_t build, int64_t now)
@@ -51,10 +68,20 @@ END_TEST
 
 START_TEST(resume_goes_on_with_what_was_given)
 {
-    give(&known, Y, 0, 999, 0);
+    broken(&known, Y, 500, 0);
     ck_assert_int_eq(leases_resume(leases, &known, 410, 10), Y);
+    ck_assert_int_eq(leases_resume(leases, &known, 500, 10), Y);
     ck_assert_int_eq(leases_resume(leases, &known, -1, 10), Y);
     ck_assert_int_eq(leases_resume(leases, &shared, 410, 10), 0);
+}
+END_TEST
+
+START_TEST(what_did_not_arrive_is_not_resumed)
+{
+    broken(&known, Y, 500, 0);
+    ck_assert_int_eq(leases_resume(leases, &known, 501, 10), 0);
+    begin(&known, Y, 0, END - 1, 20); /* while it is on its way, it may */
+    ck_assert_int_eq(leases_resume(leases, &known, 501, 30), Y);
 }
 END_TEST
 
@@ -77,70 +104,94 @@ START_TEST(bytes_behind_a_hole_were_never_given)
 }
 END_TEST
 
-START_TEST(start_of_another_build_ends_the_first_for_a_known_device)
+/* Which of two builds it began it goes on with shows only where just one of them can be. */
+START_TEST(two_unfinished_builds_are_kept_apart)
 {
-    give(&known, Y, 0, 499, 0);
-    give(&known, Z, 0, 99, 1);
-    ck_assert_int_eq(leases_resume(leases, &known, 100, 2), Z);
-    ck_assert_int_eq(leases_resume(leases, &known, 500, 2), 0);
-}
-END_TEST
-
-START_TEST(shared_lease_keeps_both_builds_apart)
-{
-    give(&shared, Y, 0, 499, 0);
-    give(&shared, Z, 0, 99, 1);
-    ck_assert_int_eq(leases_resume(leases, &shared, 500, 2), Y); /* can only be the first client */
-    ck_assert_int_eq(leases_resume(leases, &shared, 100, 2), 0); /* may be either */
-    give(&shared, Y, 500, 999, 3);
-    ck_assert_int_eq(leases_resume(leases, &shared, 1000, 4), Y);
+    const struct lease_key *const keys[] = {&known, &shared};
+    const struct lease_key *key = keys[_i];
+    give(key, Y, 0, 499, 0);
+    give(key, Z, 0, 99, 1);
+    ck_assert_int_eq(leases_resume(leases, key, 500, 2), Y);
+    ck_assert_int_eq(leases_resume(leases, key, 100, 2), 0);
+    give(key, Y, 500, END - 1, 3); /* finished: no doubt any more, once another one starts */
+    give(key, 9, 0, 49, 4);
+    ck_assert_int_eq(leases_resume(leases, key, 100, 5), Z);
+    ck_assert_int_eq(leases_resume(leases, key, 50, 5), 0);
 }
 END_TEST
 
 START_TEST(finished_download_leaves_no_doubt)
 {
-    give(&shared, Y, 0, 999, 0);
-    leases_finish(leases, &shared, Y);
-    give(&shared, Z, 0, 99, 1);
-    ck_assert_int_eq(leases_resume(leases, &shared, 100, 2), Z);
+    const struct lease_key *const keys[] = {&known, &shared};
+    give(keys[_i], Y, 0, END - 1, 0);
+    give(keys[_i], Z, 0, 99, 1);
+    ck_assert_int_eq(leases_resume(leases, keys[_i], 100, 2), Z);
 }
 END_TEST
 
-START_TEST(finish_of_the_older_build_ends_the_doubt)
+START_TEST(one_of_two_that_finished_leaves_the_other)
 {
-    give(&shared, Y, 0, 999, 0);
-    give(&shared, Z, 0, 99, 1);
-    ck_assert_int_eq(leases_resume(leases, &shared, 100, 2), 0);
-    leases_finish(leases, &shared, Y);
-    ck_assert_int_eq(leases_resume(leases, &shared, 100, 2), Z);
+    broken(&shared, Y, 300, 0);      /* one device */
+    give(&shared, Y, 0, END - 1, 1); /* another */
+    give(&shared, Z, 0, 99, 2);
+    ck_assert_int_eq(leases_resume(leases, &shared, 100, 3), 0);
+    broken(&known, Y, 300, 0); /* the same device, from the start */
+    give(&known, Y, 0, END - 1, 1);
+    give(&known, Z, 0, 99, 2);
+    ck_assert_int_eq(leases_resume(leases, &known, 100, 3), Z);
+}
+END_TEST
+
+START_TEST(restart_forgets_nothing_of_what_arrived_before)
+{
+    broken(&shared, Y, 600, 0);
+    broken(&shared, Z, 50, 1);
+    give(&shared, Y, 0, 9, 2);
+    ck_assert_int_eq(leases_resume(leases, &shared, 600, 3), Y);
+    ck_assert_int_eq(leases_resume(leases, &shared, 50, 3), 0);
+}
+END_TEST
+
+START_TEST(look_at_a_new_build_continues_nothing)
+{
+    give(&known, Y, 0, 599, 0);
+    broken(&known, Z, 145, 1);
+    ck_assert_int_eq(leases_resume(leases, &known, 600, 2), Y);
+    ck_assert_int_eq(leases_resume(leases, &known, 145, 2), 0);
+}
+END_TEST
+
+START_TEST(too_many_to_tell_apart_are_not_resumed)
+{
+    for (int64_t build = 1; build <= 5; build++)
+        give(&shared, build, 0, 99 * build, build);
+    ck_assert_int_eq(leases_resume(leases, &shared, 99 * 5 + 1, 10), 0);
+    ck_assert_int_eq(leases_resume(leases, &shared, 99 * 5 + 1, LIFE + 3), 5);
 }
 END_TEST
 
 START_TEST(doubt_ends_with_the_older_lease)
 {
-    give(&shared, Y, 0, 999, 0);
+    broken(&shared, Y, 900, 0);
     give(&shared, Z, 0, 99, 500);
     ck_assert_int_eq(leases_resume(leases, &shared, 100, 600), 0);
     ck_assert_int_eq(leases_resume(leases, &shared, 100, LIFE + 1), Z);
 }
 END_TEST
 
-START_TEST(head_starts_a_lease_but_not_over_an_unfinished_one)
+START_TEST(head_starts_a_lease_but_settles_nothing)
 {
     head(&known, Y, 0);
     ck_assert_int_eq(leases_resume(leases, &known, 500, 1), Y);
-    give(&known, Y, 0, 999, 2);
+    broken(&known, Y, 600, 2);
     head(&known, Z, 3);
     ck_assert_int_eq(leases_resume(leases, &known, 500, 4), 0);
-    give(&known, Z, 0, 999, 5);
-    ck_assert_int_eq(leases_resume(leases, &known, 500, 6), Z);
 }
 END_TEST
 
-START_TEST(head_of_a_finished_one_starts_anew)
+START_TEST(head_after_a_finished_download_starts_anew)
 {
-    give(&known, Y, 0, 999, 0);
-    leases_finish(leases, &known, Y);
+    give(&known, Y, 0, END - 1, 0);
     head(&known, Z, 1);
     ck_assert_int_eq(leases_resume(leases, &known, 500, 2), Z);
 }
@@ -180,38 +231,55 @@ START_TEST(full_table_forgets_but_never_confuses)
 }
 END_TEST
 
-/* Whatever two clients behind one address do, each gets bytes of one image or is told to start
- * over. They finish nothing, so that no doubt ever ends early. */
+/* Whatever three clients behind one address do, each gets bytes of one image, or is told to start
+ * over: with parts, with downloads that break off after any number of bytes, with the channel
+ * moving to and fro. Of what is acknowledged a client may have kept less, but for the last byte. */
+struct client {
+    int64_t build, have;
+};
+
+static void fetch(struct client *c, int64_t build, int64_t first, unsigned *seed, int64_t now)
+{
+    int64_t last = rand_r(seed) % 2 ? END - 1 : first + rand_r(seed) % 200;
+    if (last >= END)
+        last = END - 1;
+    int64_t acked = rand_r(seed) % 3 ? last - first + 1 : rand_r(seed) % (last - first + 2);
+    int64_t kept = rand_r(seed) % 3 ? acked : rand_r(seed) % (acked + 1);
+    if (first + acked == END)
+        kept = acked; /* a download whose last byte arrived counts as finished */
+    begin(&shared, build, first, last, now);
+    if (rand_r(seed) % 4) /* else its end isn't known yet */
+        leases_taken(leases, &shared, build, first, acked, first + acked == END);
+    c->build = build;
+    c->have = first + kept;
+    if (c->have == END || c->have == 0)
+        c->build = 0;
+}
+
 START_TEST(random_clients_of_one_address_never_get_two_images_mixed)
 {
     unsigned seed = (unsigned)_i + 1;
-    struct {
-        int64_t build, have;
-    } client[2] = {
-        {0, 0},
+    struct client clients[3] = {
         {0, 0}
     };
     int64_t channel = Y;
-    for (int64_t now = 0; now < 400; now++) {
-        int who = rand_r(&seed) % 2;
-        if (rand_r(&seed) % 40 == 0 && channel == Y)
-            channel = Z; /* moves once in the life of a lease */
-        if (client[who].build == 0 || rand_r(&seed) % 10 == 0) {
-            client[who].build = channel;
-            client[who].have = 10 + rand_r(&seed) % 100;
-            give(&shared, channel, 0, client[who].have - 1, now);
+    for (int64_t now = 0; now < 900; now++) {
+        struct client *c = &clients[rand_r(&seed) % 3];
+        if (rand_r(&seed) % 30 == 0)
+            channel = Y + rand_r(&seed) % 3;
+        if (rand_r(&seed) % 20 == 0)
+            head(&shared, channel, now);
+        if (c->build == 0 || rand_r(&seed) % 15 == 0) {
+            fetch(c, channel, 0, &seed, now);
             continue;
         }
-        int64_t build = leases_resume(leases, &shared, client[who].have, now);
-        ck_assert_msg(build == 0 || build == client[who].build, "step %d: %d instead of %d",
-                      (int)now, (int)build, (int)client[who].build);
-        if (build == 0) {
-            client[who].build = 0;
-            continue;
-        }
-        int64_t more = 1 + rand_r(&seed) % 100;
-        give(&shared, build, client[who].have, client[who].have + more - 1, now);
-        client[who].have += more;
+        int64_t build = leases_resume(leases, &shared, c->have, now);
+        ck_assert_msg(build == 0 || build == c->build, "step %d: %d instead of %d", (int)now,
+                      (int)build, (int)c->build);
+        if (build != 0)
+            fetch(c, build, c->have, &seed, now);
+        else
+            c->build = 0;
     }
 }
 END_TEST
@@ -223,18 +291,21 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, nothing_given_is_nothing_to_resume);
     tcase_add_test(tc, resume_goes_on_with_what_was_given);
+    tcase_add_test(tc, what_did_not_arrive_is_not_resumed);
     tcase_add_test(tc, lease_ends_after_its_life_and_parts_renew_it);
     tcase_add_test(tc, bytes_behind_a_hole_were_never_given);
-    tcase_add_test(tc, start_of_another_build_ends_the_first_for_a_known_device);
-    tcase_add_test(tc, shared_lease_keeps_both_builds_apart);
-    tcase_add_test(tc, finished_download_leaves_no_doubt);
-    tcase_add_test(tc, finish_of_the_older_build_ends_the_doubt);
+    tcase_add_loop_test(tc, two_unfinished_builds_are_kept_apart, 0, 2);
+    tcase_add_loop_test(tc, finished_download_leaves_no_doubt, 0, 2);
+    tcase_add_test(tc, one_of_two_that_finished_leaves_the_other);
+    tcase_add_test(tc, restart_forgets_nothing_of_what_arrived_before);
+    tcase_add_test(tc, look_at_a_new_build_continues_nothing);
+    tcase_add_test(tc, too_many_to_tell_apart_are_not_resumed);
     tcase_add_test(tc, doubt_ends_with_the_older_lease);
-    tcase_add_test(tc, head_starts_a_lease_but_not_over_an_unfinished_one);
-    tcase_add_test(tc, head_of_a_finished_one_starts_anew);
+    tcase_add_test(tc, head_starts_a_lease_but_settles_nothing);
+    tcase_add_test(tc, head_after_a_finished_download_starts_anew);
     tcase_add_test(tc, keys_differ_by_all_they_are_made_of);
     tcase_add_test(tc, full_table_forgets_but_never_confuses);
-    tcase_add_loop_test(tc, random_clients_of_one_address_never_get_two_images_mixed, 0, 300);
+    tcase_add_loop_test(tc, random_clients_of_one_address_never_get_two_images_mixed, 0, 600);
     suite_add_tcase(s, tc);
     return s;
 }

@@ -308,7 +308,7 @@ START_TEST(start_ends_what_a_dead_daemon_left_open)
             OK(transfer_save(w.s.db, &t, &(struct intervals){.n = 0}, EI));
     }
     OK(transfer_part_begin(w.s.db, 9, 1, EI));
-    OK(transfer_abort_open(w.s.db, "server_shutdown", "", 99, EI));
+    OK(transfer_abort_open(w.s.db, INT64_MAX, "server_shutdown", "", 99, EI));
     OK(transfer_list(w.s.db, u.id, each_transfer, text, EI));
     ck_assert_str_eq(text, "1aborted 2sent 3aborted ");
     ck_assert_int_eq(store_int(w.s.db, "SELECT ended_at_s FROM transfer WHERE id = 3"), 99);
