@@ -35,6 +35,8 @@ static const struct option_row rows[] = {
      "a request head must be complete after so long"},
     {"http", "body_timeout_s", OPTION_INT, AT(body_timeout_s), "600", 1, 86400, "s", NULL, NULL, true,
      "an upload must be complete after so long"},
+    {"http", "streams_max", OPTION_INT, AT(streams_max), "64", 0, 10000, "", NULL, NULL, true,
+     "streaming answers (events, CSV) open at a time; further ones get 503"},
 
     {"storage", "image_max_bytes", OPTION_SIZE, AT(image_max_bytes), "16777216", 4096, MIB(1024), "bytes", NULL, NULL, true,
      "largest image that may be uploaded"},

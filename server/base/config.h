@@ -20,6 +20,7 @@ struct config {
     int64_t idle_timeout_s;
     int64_t header_timeout_s;
     int64_t body_timeout_s;
+    int64_t streams_max;
 
     int64_t image_max_bytes;
     int64_t cache_bytes;

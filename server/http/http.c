@@ -321,6 +321,7 @@ static void *sweep(void *cls)
         (void)nanosleep(&tick, NULL);
         int64_t now = http_now_ms();
         (void)waits_expire(http, now);
+        (void)streams_wake(http, now);
         if (i % SWEEP_EVERY == 0) {
             conns_sweep(http->conns, now);
             kept_expire(http, now);
@@ -434,7 +435,9 @@ static struct http *make_http(const struct http_settings *settings)
     http->settings = *settings;
     http->silent = -1;
     atomic_init(&http->image_max_bytes, settings->limits.image_max_bytes);
+    atomic_init(&http->streams_max, settings->limits.streams_max);
     (void)pthread_mutex_init(&http->waits_lock, NULL);
+    (void)pthread_mutex_init(&http->streams_lock, NULL);
     (void)pthread_mutex_init(&http->kept_lock, NULL);
     const struct conn_limits limits = conn_limits(http);
     http->conns = conns_new(&limits);
@@ -474,6 +477,7 @@ void http_set_limits(struct http *http, const struct http_limits *limits)
 {
     http->settings.limits = *limits; /* read only by conn_limits(), on the caller's thread */
     atomic_store(&http->image_max_bytes, limits->image_max_bytes);
+    atomic_store(&http->streams_max, limits->streams_max);
     const struct conn_limits conn = conn_limits(http);
     conns_set_limits(http->conns, &conn);
 }
@@ -505,6 +509,7 @@ void http_quiesce(struct http *http, int64_t grace_s)
     stop_listening(http);
     const struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
     int64_t deadline = http_now_ms() + grace_s * 1000;
+    (void)streams_wake(http, INT64_MAX); /* they would last for ever */
     while (conns_close_idle(http->conns) > 0 && http_now_ms() < deadline)
         (void)nanosleep(&tick, NULL);
 }
@@ -512,8 +517,8 @@ void http_quiesce(struct http *http, int64_t grace_s)
 void http_stop(struct http *http)
 {
     const struct timespec moment = {.tv_nsec = 2 * TICK_MS * 1000000L};
-    if (waits_expire(http, INT64_MAX) > 0)
-        (void)nanosleep(&moment, NULL); /* their 503 leaves before MHD cuts the connections */
+    if (waits_expire(http, INT64_MAX) + streams_wake(http, INT64_MAX) > 0)
+        (void)nanosleep(&moment, NULL); /* their end leaves before MHD cuts the connections */
     for (size_t i = 0; i < http->n_loops; i++)
         MHD_stop_daemon(http->loops[i].daemon); /* closes its fd */
     http->n_loops = 0;
@@ -536,6 +541,7 @@ void http_free(struct http **out)
     http_stop(http);
     conns_free(&http->conns);
     (void)pthread_mutex_destroy(&http->waits_lock);
+    (void)pthread_mutex_destroy(&http->streams_lock);
     (void)pthread_mutex_destroy(&http->kept_lock);
     free(http);
     *out = NULL;
