@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "fleet/events.h"
 #include "fleet/overlay.h"
 #include "http/base_url.h"
 #include "http/reply.h"
@@ -34,9 +35,20 @@ static enum otad_err run(struct write_job *job, struct db *db, struct otad_errin
     return err;
 }
 
+void change_tell(struct events *events, const struct audit *a, int64_t product)
+{
+    struct event event = {.kind = EVENT_CHANGE, .product = product, .at_s = a->at_s};
+    (void)snprintf(event.slug, sizeof event.slug, "%s", a->product);
+    (void)snprintf(event.cause, sizeof event.cause, "%s", a->action);
+    (void)snprintf(event.text, sizeof event.text, "%s", a->object);
+    events_publish(events, &event);
+}
+
 static void done(struct write_job *job, enum otad_err err, const struct otad_errinfo *ei)
 {
     struct change *c = (struct change *)job;
+    if (err == OTAD_E_OK)
+        change_tell(c->otad->events, &c->audit, c->product.id);
     c->err = err;
     c->ei = *ei;
     http_wait_done(c->wait);

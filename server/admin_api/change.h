@@ -43,6 +43,9 @@ struct change {
 enum otad_err change_submit(struct http_req *req, const char *action, change_apply apply,
                             const char *const *known_keys, struct otad_errinfo *ei);
 
+/** Publishes a change that is durable. @param product  row id, 0 = it belongs to none */
+void change_tell(struct events *events, const struct audit *audit, int64_t product);
+
 /** Answers a read that must see everything noted so far: waits for the writer only when facts
  *  wait to be written. @return what `read` returned, or OTAD_PENDING */
 enum otad_err fresh_read(struct http_req *req,

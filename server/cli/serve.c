@@ -18,16 +18,19 @@
 #include "fleet/admission.h"
 #include "fleet/blob.h"
 #include "fleet/blob_cache.h"
+#include "fleet/events.h"
 #include "fleet/lease.h"
 #include "fleet/otad.h"
 #include "fleet/overlay.h"
 #include "fleet/worker.h"
 #include "http/http.h"
+#include "http/stream.h"
 #include "routes.h"
 
-#define LEASES_MAX 32768 /* clients that may resume on a URL that names no build: 3.5 MiB at most  \
-                          */
-#define FACTS_MAX 20000  /* unflushed facts, up to 1 KiB each; transfers may take twice as many */
+#define LEASES_MAX                                                                                 \
+    32768               /* clients that may resume on a URL that names no build: 3.5 MiB at most   \
+                         */
+#define FACTS_MAX 20000 /* unflushed facts, up to 1 KiB each; transfers may take twice as many */
 
 /* The daemon and what only its start and end care about. */
 struct daemon {
@@ -110,9 +113,12 @@ static enum otad_err start_workers(struct daemon *d, struct otad_errinfo *ei)
     o->overlay = overlay_new(FACTS_MAX, o->log);
     o->admission = admission_new();
     o->leases = leases_new(LEASES_MAX);
-    if (o->overlay != NULL && o->admission != NULL && o->leases != NULL)
+    o->events = events_new(&o->clock);
+    if (o->overlay != NULL && o->admission != NULL && o->leases != NULL && o->events != NULL) {
+        overlay_set_events(o->overlay, o->events);
         o->writer = writer_new(d->db, overlay_facts(o->overlay), (size_t)o->config.write_queue_max,
                                o->config.flush_interval_ms, o->log);
+    }
     if (o->writer != NULL) {
         d->db = NULL; /* the writer's now */
         overlay_set_writer(o->overlay, o->writer);
@@ -129,7 +135,13 @@ static struct http_limits http_limits(const struct config *c)
     return (struct http_limits){.connections_per_address = c->connections_per_address,
                                 .header_timeout_s = c->header_timeout_s,
                                 .body_timeout_s = c->body_timeout_s,
-                                .image_max_bytes = c->image_max_bytes};
+                                .image_max_bytes = c->image_max_bytes,
+                                .streams_max = c->streams_max};
+}
+
+static void on_event(void *http)
+{
+    http_streams_news(http);
 }
 
 static enum otad_err start_http(struct daemon *d, struct otad_errinfo *ei)
@@ -151,7 +163,10 @@ static enum otad_err start_http(struct daemon *d, struct otad_errinfo *ei)
         .idle_timeout_s = c->idle_timeout_s,
         .limits = http_limits(c),
     };
-    return http_start(&settings, fds, n, &d->http, ei);
+    err = http_start(&settings, fds, n, &d->http, ei);
+    if (err == OTAD_E_OK)
+        events_set_listener(d->otad.events, on_event, d->http);
+    return err;
 }
 
 static enum otad_err tell_addresses(struct daemon *d, struct otad_errinfo *ei)
@@ -202,10 +217,13 @@ static void stop(struct daemon *d)
         overlay_set_writer(o->overlay, NULL);
     writer_free(&o->writer);
     blob_cache_free(&o->blobs);
+    if (o->events != NULL)
+        events_set_listener(o->events, NULL, NULL);
     http_free(&d->http); /* writer and loader have told their last wait */
     overlay_free(&o->overlay);
     admission_free(&o->admission);
     leases_free(&o->leases);
+    events_free(&o->events);
     db_close(&d->db);
     db_pool_free(&o->readers);
     if (d->lock_fd >= 0)

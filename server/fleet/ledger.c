@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "fleet/batch.h"
 #include "fleet/blob.h"
 #include "fleet/overlay.h"
 #include "fleet/product.h"
@@ -13,15 +14,25 @@
 
 #define OPEN_MAX 8 /* open updates of one device: one app, one fs, and what a restart left */
 
-static enum otad_err set_state(struct db *db, struct update *u, enum update_state state,
-                               const char *cause, const char *detail, int64_t now_s,
-                               struct otad_errinfo *ei)
+/* What every step of a fold works on. */
+struct fold {
+    struct db *db;
+    struct batch *batch; /* what to tell once it is durable, or NULL */
+    struct otad_errinfo *ei;
+};
+
+static enum otad_err set_state(const struct fold *f, struct update *u, enum update_state state,
+                               const char *cause, const char *detail, int64_t now_s)
 {
+    bool news = u->state != state || strcmp(u->cause, cause) != 0;
     u->state = state;
     (void)snprintf(u->cause, sizeof u->cause, "%s", cause);
     (void)snprintf(u->detail, sizeof u->detail, "%s", detail);
     u->updated_at_s = now_s;
-    return update_save(db, u, ei);
+    enum otad_err err = update_save(f->db, u, f->ei);
+    if (err == OTAD_E_OK && news)
+        batch_update(f->batch, u);
+    return err;
 }
 
 /* Whether a device that says this runs that build. */
@@ -43,9 +54,10 @@ static enum otad_err runs_build(struct db *db, const struct build *b, const stru
 }
 
 /* A device that comes back running the build of an open update has installed it. */
-static enum otad_err settle_installed(struct db *db, int64_t device, const struct fact *fact,
-                                      struct otad_errinfo *ei)
+static enum otad_err settle_installed(const struct fold *f, int64_t device, const struct fact *fact)
 {
+    struct db *db = f->db;
+    struct otad_errinfo *ei = f->ei;
     struct update open[OPEN_MAX];
     size_t n;
     enum otad_err err = update_open(db, device, open, OPEN_MAX, &n, ei);
@@ -56,26 +68,27 @@ static enum otad_err settle_installed(struct db *db, int64_t device, const struc
         if (err == OTAD_E_OK && (b.kind == BUILD_FS) == (fact->mode == MODE_FS))
             err = runs_build(db, &b, fact, &same, ei);
         if (err == OTAD_E_OK && same != REASON_NONE)
-            err = set_state(db, &open[i], UPDATE_INSTALLED, "", reason_name(same), fact->said.at_s,
-                            ei);
+            err = set_state(f, &open[i], UPDATE_INSTALLED, "", reason_name(same), fact->said.at_s);
     }
     return err;
 }
 
-static enum otad_err write_checkin(struct db *db, const struct fact *fact, struct otad_errinfo *ei)
+static enum otad_err write_checkin(const struct fold *f, const struct fact *fact)
 {
     int64_t device;
     struct device_facts said = fact->said;
     if (fact->mode == MODE_FS)
         said.version[0] = '\0'; /* it is the filesystem's: the sketch's stays known */
-    enum otad_err err = device_seen(db, fact->product, fact->mac, &said, &device, ei);
-    return err == OTAD_E_OK ? settle_installed(db, device, fact, ei) : err;
+    enum otad_err err = device_seen(f->db, fact->product, fact->mac, &said, &device, f->ei);
+    return err == OTAD_E_OK ? settle_installed(f, device, fact) : err;
 }
 
 /* Another build of the same kind is on its way: the older stories have ended. */
-static enum otad_err supersede(struct db *db, int64_t device, const struct build *b, int64_t now_s,
-                               struct otad_errinfo *ei)
+static enum otad_err supersede(const struct fold *f, int64_t device, const struct build *b,
+                               int64_t now_s)
 {
+    struct db *db = f->db;
+    struct otad_errinfo *ei = f->ei;
     struct update open[OPEN_MAX];
     size_t n;
     enum otad_err err = update_open(db, device, open, OPEN_MAX, &n, ei);
@@ -86,8 +99,8 @@ static enum otad_err supersede(struct db *db, int64_t device, const struct build
         err = build_find_seq(db, open[i].build, &other, ei);
         if (err != OTAD_E_OK || other.kind != b->kind)
             continue;
-        err = set_state(db, &open[i], UPDATE_FAILED, "superseded",
-                        "another build was offered before this one was seen running", now_s, ei);
+        err = set_state(f, &open[i], UPDATE_FAILED, "superseded",
+                        "another build was offered before this one was seen running", now_s);
         if (err == OTAD_E_OK)
             err = transfer_supersede(db, open[i].id, now_s, ei);
     }
@@ -95,21 +108,28 @@ static enum otad_err supersede(struct db *db, int64_t device, const struct build
 }
 
 /* Continues the story of this device and build, or starts it. */
-static enum otad_err open_update(struct db *db, const struct device *d, const struct build *b,
-                                 int64_t now_s, struct update *u, struct otad_errinfo *ei)
+static enum otad_err open_update(const struct fold *f, const struct device *d,
+                                 const struct build *b, int64_t now_s, struct update *u)
 {
-    enum otad_err err = update_newest(db, d->id, b->seq, u, ei);
+    enum otad_err err = update_newest(f->db, d->id, b->seq, u, f->ei);
     if (err == OTAD_E_OK && u->state != UPDATE_INSTALLED)
-        return set_state(db, u, UPDATE_IN_PROGRESS, "", "", now_s, ei);
+        return set_state(f, u, UPDATE_IN_PROGRESS, "", "", now_s);
     if (err != OTAD_E_OK && err != OTAD_E_NOENT)
         return err;
     *u = (struct update){.product = d->product,
                          .device = d->id,
+                         .mac = d->mac,
                          .build = b->seq,
+                         .build_id = b->id,
                          .state = UPDATE_IN_PROGRESS,
-                         .created_at_s = now_s};
+                         .created_at_s = now_s,
+                         .updated_at_s = now_s};
     (void)snprintf(u->from_version, sizeof u->from_version, "%s", d->last.version);
-    return update_insert(db, u, ei);
+    (void)snprintf(u->to_version, sizeof u->to_version, "%s", b->version);
+    err = update_insert(f->db, u, f->ei);
+    if (err == OTAD_E_OK)
+        batch_update(f->batch, u);
+    return err;
 }
 
 /* Another download of the same image goes on with what arrived by an earlier one.
@@ -143,8 +163,10 @@ static enum otad_err begin_transfer(struct db *db, const struct update *u, const
     return err == OTAD_E_OK ? transfer_insert(db, &t, ei) : err;
 }
 
-static enum otad_err write_serve(struct db *db, const struct fact *fact, struct otad_errinfo *ei)
+static enum otad_err write_serve(const struct fold *f, const struct fact *fact)
 {
+    struct db *db = f->db;
+    struct otad_errinfo *ei = f->ei;
     struct device d;
     struct build b;
     struct update u;
@@ -153,9 +175,9 @@ static enum otad_err write_serve(struct db *db, const struct fact *fact, struct 
     if (err == OTAD_E_OK)
         err = build_find_seq(db, fact->build, &b, ei);
     if (err == OTAD_E_OK)
-        err = supersede(db, d.id, &b, now_s, ei);
+        err = supersede(f, d.id, &b, now_s);
     if (err == OTAD_E_OK)
-        err = open_update(db, &d, &b, now_s, &u, ei);
+        err = open_update(f, &d, &b, now_s, &u);
     if (err != OTAD_E_OK)
         return err;
     err = fact->first > 0 ? continue_transfer(db, &u, fact, ei) : OTAD_E_NOENT;
@@ -217,15 +239,17 @@ static enum otad_err write_end(struct db *db, const struct fact *fact, struct ot
     return count_attempt(db, t.update, t.ended_at_s, ei);
 }
 
-enum otad_err ledger_write(struct db *db, const struct fact *fact, struct otad_errinfo *ei)
+enum otad_err ledger_write(struct db *db, const struct fact *fact, struct batch *batch,
+                           struct otad_errinfo *ei)
 {
+    const struct fold f = {.db = db, .batch = batch, .ei = ei};
     switch (fact->kind) {
     case FACT_ANONYMOUS:
         return product_count_anonymous(db, fact->product, fact->count, ei);
     case FACT_CHECKIN:
-        return write_checkin(db, fact, ei);
+        return write_checkin(&f, fact);
     case FACT_SERVE:
-        return write_serve(db, fact, ei);
+        return write_serve(&f, fact);
     case FACT_END:
         break;
     }

@@ -6,11 +6,13 @@
 #include "db/db.h"
 
 struct fact;
+struct batch;
 
 /** Writes one fact, in the order facts happened for its device.
+ *  @param batch  gathers what changed; NULL: nobody wants to know
  *  @return OTAD_E_OK; OTAD_E_CONFLICT or OTAD_E_NOENT when the product, build or device is gone;
  *          or a database error */
-enum otad_err ledger_write(struct db *db, const struct fact *fact,
+enum otad_err ledger_write(struct db *db, const struct fact *fact, struct batch *batch,
                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 #endif

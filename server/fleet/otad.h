@@ -17,6 +17,7 @@ struct blob_cache;
 struct worker;
 struct admission;
 struct leases;
+struct events;
 
 /** All parts are thread-safe; each lives until the threads that use it have ended. */
 struct otad {
@@ -30,6 +31,7 @@ struct otad {
     struct worker *worker;
     struct admission *admission;
     struct leases *leases;
+    struct events *events;
     uint8_t url_key[TOKEN_KEY_LEN]; /* tokens of /static URLs are made with it */
     pthread_rwlock_t config_lock;   /* a reload writes, everybody else reads */
     struct config config;
