@@ -9,6 +9,7 @@
 #include "fleet/build.h"
 #include "fleet/channel.h"
 #include "fleet/device.h"
+#include "fleet/events.h"
 #include "fleet/key.h"
 #include "fleet/preflight.h"
 #include "fleet/product.h"
@@ -28,5 +29,7 @@ json_t *shape_update(struct db *db, const char *slug, const struct update *u,
 json_t *shape_preflight(const struct preflight *p);
 json_t *shape_key(const struct key *k);
 json_t *shape_audit(const struct audit *a);
+/** Only what the event has. @param slug  of its product, when it doesn't say so itself */
+json_t *shape_event(const struct event *e, const char *slug);
 
 #endif

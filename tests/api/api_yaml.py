@@ -190,6 +190,25 @@ class Answers:
         return value
 
 
+def watch(a, product, event_id):
+    """Reads the events behind an id until one of each kind that walk() caused has come."""
+    request = urllib.request.Request(f"{a.daemon.url}/api/v1/events?product={product}&after={event_id}")
+    request.add_header("Authorization", "Bearer " + a.daemon.key)
+    wanted, kind = {"lost", "check_in", "transfer", "update", "change"}, None
+    with urllib.request.urlopen(request, timeout=60) as stream:
+        check(stream.headers["Content-Type"] == "text/event-stream", "events are no event-stream")
+        while wanted:
+            line = stream.readline().decode().rstrip("\n")
+            if line.startswith("event: "):
+                kind = line[7:]
+                wanted.discard(kind)
+            elif line.startswith("data: ") and kind != "lost":
+                value = json.loads(line[6:])
+                wrong = list(validate(a.doc, {"$ref": "#/components/schemas/Event"}, value, kind))
+                check(not wrong and value["kind"] == kind, f"event {line}: " + "; ".join(wrong[:5]))
+    a.seen.add(("GET", "/api/v1/events"))
+
+
 def image(folder, name, *arguments):
     path = os.path.join(folder, name)
     subprocess.run([f"{BUILD}/tests/mkimage", "--out", path, *arguments], check=True,
@@ -289,6 +308,8 @@ def walk(doc, daemon, folder):
     if check(status == 204, f"revoking a key was answered {status}"):
         a.seen.add(("DELETE", "/api/v1/keys/{key}"))
     a.ask("GET", "/api/v1/audit", 200, query="?limit=500")
+    watch(a, "lamp", 1)
+    a.ask("GET", "/api/v1/events", 422, query="?after=x")
 
     a.ask("POST", p + "/builds/{build}/withdraw", 200, **build)
     a.ask("POST", p + "/builds/{build}/withdraw", 200, build=other["id"], **lamp)
