@@ -6,8 +6,7 @@
 #include <stdlib.h>
 
 #define LOOK_MAX 256        /* events one call looks at: bounds how long it holds the lock */
-#define PROGRESS_PLACES 512 /* a power of two; two transfers in one place only report more often   \
-                             */
+#define PROGRESS_PLACES 512 /* two transfers in one place only report more often */
 
 /* When a transfer last reported. */
 struct progress {
