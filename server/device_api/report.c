@@ -34,7 +34,8 @@ static enum otad_err run(struct write_job *job, struct db *db, struct otad_errin
 {
     struct report_job *r = (struct report_job *)job;
     batch_forget(&r->batch);
-    return report_record(db, r->product, r->mac, &r->report, &r->batch, ei);
+    enum otad_err err = report_record(db, r->product, r->mac, &r->report, &r->batch, ei);
+    return err == OTAD_E_OK ? batch_write(&r->batch, db, ei) : err;
 }
 
 static void done(struct write_job *job, enum otad_err err, const struct otad_errinfo *ei)

@@ -20,9 +20,62 @@ static struct event *add(struct batch *b)
     return &b->news[b->n++];
 }
 
+/* Facts come roughly in the order of time, so the row is one of the last. */
+static struct stats_count *count(struct batch *b, int64_t product, int64_t at_s)
+{
+    int64_t start_s = at_s - at_s % STATS_HOUR_S;
+    for (size_t i = b->n_counts; i > 0; i--)
+        if (b->counts[i - 1].product == product && b->counts[i - 1].start_s == start_s)
+            return &b->counts[i - 1];
+    if (b->n_counts == b->counts_room) {
+        size_t room = b->counts_room > 0 ? 2 * b->counts_room : 8;
+        struct stats_count *counts = realloc(b->counts, room * sizeof *counts);
+        if (counts == NULL)
+            return NULL;
+        b->counts = counts;
+        b->counts_room = room;
+    }
+    struct stats_count *fresh = &b->counts[b->n_counts++];
+    *fresh = (struct stats_count){.product = product, .start_s = start_s};
+    return fresh;
+}
+
+void batch_checkins(struct batch *b, int64_t product, int64_t at_s, int64_t n)
+{
+    struct stats_count *c = b != NULL && n > 0 ? count(b, product, at_s) : NULL;
+    if (c != NULL)
+        c->checkins += n;
+}
+
+static void count_outcome(struct batch *b, const struct update *u)
+{
+    bool failed = u->state == UPDATE_FAILED || u->state == UPDATE_ROLLED_BACK ||
+                  u->state == UPDATE_ATTEMPTS_EXHAUSTED;
+    if (!failed && u->state != UPDATE_INSTALLED)
+        return;
+    struct stats_count *c = count(b, u->product, u->updated_at_s);
+    if (c == NULL)
+        return;
+    if (failed)
+        c->failed++;
+    else
+        c->installed++;
+}
+
+enum otad_err batch_write(const struct batch *b, struct db *db, struct otad_errinfo *ei)
+{
+    enum otad_err err = OTAD_E_OK;
+    for (size_t i = 0; i < b->n_counts && err == OTAD_E_OK; i++)
+        err = stats_add(db, &b->counts[i], ei);
+    return err;
+}
+
 void batch_update(struct batch *b, const struct update *u)
 {
-    struct event *event = b != NULL ? add(b) : NULL;
+    if (b == NULL)
+        return;
+    count_outcome(b, u);
+    struct event *event = add(b);
     if (event == NULL)
         return;
     *event = (struct event){.kind = EVENT_UPDATE,
@@ -46,11 +99,12 @@ void batch_tell(struct batch *b, struct events *events)
 
 void batch_forget(struct batch *b)
 {
-    b->n = 0;
+    b->n = b->n_counts = 0;
 }
 
 void batch_free(struct batch *b)
 {
     free(b->news);
+    free(b->counts);
     *b = (struct batch){.news = NULL};
 }

@@ -80,7 +80,10 @@ static enum otad_err write_checkin(const struct fold *f, const struct fact *fact
     if (fact->mode == MODE_FS)
         said.version[0] = '\0'; /* it is the filesystem's: the sketch's stays known */
     enum otad_err err = device_seen(f->db, fact->product, fact->mac, &said, &device, f->ei);
-    return err == OTAD_E_OK ? settle_installed(f, device, fact) : err;
+    if (err != OTAD_E_OK)
+        return err;
+    batch_checkins(f->batch, fact->product, said.at_s, fact->count);
+    return settle_installed(f, device, fact);
 }
 
 /* Another build of the same kind is on its way: the older stories have ended. */

@@ -286,7 +286,7 @@ static enum otad_err fold(void *arg, struct db *db, struct otad_errinfo *ei)
                 err = OTAD_E_OK;
             }
         }
-    return err;
+    return err == OTAD_E_OK ? batch_write(&o->batch, db, ei) : err;
 }
 
 static void put_back(struct shard *s)

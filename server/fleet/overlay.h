@@ -33,7 +33,7 @@ struct fact {
     };
     int64_t build;     /* FACT_SERVE: seq */
     int64_t first;     /* FACT_SERVE, FACT_END: the first byte this request was given */
-    int64_t count;     /* FACT_ANONYMOUS: how many */
+    int64_t count;     /* FACT_ANONYMOUS, FACT_CHECKIN: how many */
     struct fact *next; /* private */
 };
 
