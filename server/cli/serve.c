@@ -16,6 +16,7 @@
 #include "cli/datadir.h"
 #include "db/migrate.h"
 #include "fleet/admission.h"
+#include "fleet/answer_cache.h"
 #include "fleet/blob.h"
 #include "fleet/blob_cache.h"
 #include "fleet/events.h"
@@ -114,7 +115,9 @@ static enum otad_err start_workers(struct daemon *d, struct otad_errinfo *ei)
     o->admission = admission_new();
     o->leases = leases_new(LEASES_MAX);
     o->events = events_new(&o->clock);
-    if (o->overlay != NULL && o->admission != NULL && o->leases != NULL && o->events != NULL) {
+    o->answers = answer_cache_new();
+    if (o->overlay != NULL && o->admission != NULL && o->leases != NULL && o->events != NULL &&
+        o->answers != NULL) {
         overlay_set_events(o->overlay, o->events);
         o->writer = writer_new(d->db, overlay_facts(o->overlay), (size_t)o->config.write_queue_max,
                                o->config.flush_interval_ms, o->log);
@@ -224,6 +227,7 @@ static void stop(struct daemon *d)
     admission_free(&o->admission);
     leases_free(&o->leases);
     events_free(&o->events);
+    answer_cache_free(&o->answers);
     db_close(&d->db);
     db_pool_free(&o->readers);
     if (d->lock_fd >= 0)

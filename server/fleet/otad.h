@@ -18,6 +18,7 @@ struct worker;
 struct admission;
 struct leases;
 struct events;
+struct answer_cache;
 
 /** All parts are thread-safe; each lives until the threads that use it have ended. */
 struct otad {
@@ -32,6 +33,7 @@ struct otad {
     struct admission *admission;
     struct leases *leases;
     struct events *events;
+    struct answer_cache *answers;
     uint8_t url_key[TOKEN_KEY_LEN]; /* tokens of /static URLs are made with it */
     pthread_rwlock_t config_lock;   /* a reload writes, everybody else reads */
     struct config config;

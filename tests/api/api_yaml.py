@@ -309,6 +309,11 @@ def walk(doc, daemon, folder):
         a.seen.add(("DELETE", "/api/v1/keys/{key}"))
     a.ask("GET", "/api/v1/audit", 200, query="?limit=500")
     watch(a, "lamp", 1)
+    numbers = a.ask("GET", p + "/stats", 200, **lamp)
+    check(numbers["devices"] == 1 and numbers["failures"] and numbers["over_time"]["hours"] and
+          numbers["over_time"]["versions"], f"the numbers are not what was done: {numbers}")
+    a.ask("GET", p + "/stats", 404, product="none")
+    a.ask("GET", "/api/v1/stats", 200)
     a.ask("GET", "/api/v1/events", 422, query="?after=x")
 
     a.ask("POST", p + "/builds/{build}/withdraw", 200, **build)
