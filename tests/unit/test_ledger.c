@@ -83,7 +83,7 @@ static enum otad_err each(void *arg, const struct update *u)
 static void story(struct world *w, char text[256])
 {
     struct update_filter f = {
-        .product = w->product, .until_s = INT64_MAX, .before = INT64_MAX, .limit = 99};
+        .product = w->product, .until_s = INT64_MAX, .after_id = INT64_MAX, .limit = 99};
     text[0] = '\0';
     OK(update_list(w->s.db, &f, each, text, EI));
 }

@@ -26,20 +26,23 @@ static const struct {
     const char *plan; /* the one line that is allowed */
     const char *why;  /* shown when it no longer applies */
 } allowed[] = {
-    {"blob.c",     "sql_drop_all_unused",   "SCAN image USING INDEX image_by_sha256",
-     "once at the start and after a deletion; images are few, and their bytes are in image_chunk"                                 },
-    {"blob.c",     "sql_unstage_all",       "SCAN image USING INDEX image_unlinked",
-     "the partial index holds only what a crash left behind"                                                                      },
-    {"transfer.c", "sql_parts_forget",      "SCAN transfer_part",
-     "open requests of a daemon that died, all of them"                                                                           },
-    {"transfer.c", "sql_abort_open",        "SCAN transfer USING INDEX transfer_open",
-     "the partial index holds only open transfers; once at the start"                                                             },
-    {"channel.c",  "sql_of_build",          "USE TEMP B-TREE FOR ORDER BY",
-     "sorts the few channels that point at one build"                                                                             },
-    {"stats.c",    "sql_versions",          "USE TEMP B-TREE FOR ORDER BY",
-     "sorts the versions of a product, not its devices"                                                                           },
-    {"stats.c",    "sql_remember_versions", "USE TEMP B-TREE FOR ORDER BY",            "the same, once a day"                     },
-    {"key.c",      "sql_list",              "SCAN k",                                  "keys are few, and the list is all of them"},
+    {"blob.c",     "sql_drop_all_unused",      "SCAN image USING INDEX image_by_sha256",
+     "once at the start and after a deletion; images are few, and their bytes are in image_chunk"                                    },
+    {"blob.c",     "sql_unstage_all",          "SCAN image USING INDEX image_unlinked",
+     "the partial index holds only what a crash left behind"                                                                         },
+    {"transfer.c", "sql_parts_forget",         "SCAN transfer_part",
+     "open requests of a daemon that died, all of them"                                                                              },
+    {"transfer.c", "sql_abort_open",           "SCAN transfer USING INDEX transfer_open",
+     "the partial index holds only open transfers; once at the start"                                                                },
+    {"channel.c",  "sql_of_build",             "USE TEMP B-TREE FOR ORDER BY",
+     "sorts the few channels that point at one build"                                                                                },
+    {"stats.c",    "sql_versions",             "USE TEMP B-TREE FOR ORDER BY",
+     "sorts the versions of a product, not its devices"                                                                              },
+    {"stats.c",    "sql_remember_versions",    "USE TEMP B-TREE FOR ORDER BY",            "the same, once a day"                     },
+    {"update.c",   "sql_device_changed_last",  "USE TEMP B-TREE FOR ORDER BY",
+     "sorts the updates of one device"                                                                                               },
+    {"update.c",   "sql_device_changed_first", "USE TEMP B-TREE FOR ORDER BY",            "the same"                                 },
+    {"key.c",      "sql_list",                 "SCAN k",                                  "keys are few, and the list is all of them"},
 };
 
 struct statement {
