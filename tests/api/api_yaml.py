@@ -300,6 +300,10 @@ def walk(doc, daemon, folder):
           all(u["transfers"] for u in ledger["items"]), "the ledger is not what was done")
     a.ask("GET", p + "/updates/{update}", 200, update=ledger["items"][0]["id"], **lamp)
     a.ask("GET", p + "/updates", 422, query="?state=maybe", **lamp)
+    a.ask("GET", p + "/updates", 200, query="?sort=-updated_at&limit=1", **lamp)
+    _, headers, text = daemon.ask("GET", "/api/v1/products/lamp/updates?format=csv")
+    check(headers["Content-Type"].startswith("text/csv") and len(text.split(b"\r\n")) == 4,
+          f"the ledger as CSV is {text!r}")
 
     made = a.ask("POST", "/api/v1/keys", 201, {"name": "ci", "role": "publisher", "product": "lamp"})
     check(made["key"].startswith(made["hint"]), "the hint is not the key's beginning")
