@@ -207,7 +207,7 @@ enum otad_err admin_events(struct http_req *req, struct otad_errinfo *ei)
         return err;
     }
     const struct http_stream_source source = {
-        .next = next, .free_arg = free_watch, .arg = w, .interval_s = HEARTBEAT_S};
+        .next = next, .free_arg = free_watch, .arg = w, .interval_s = HEARTBEAT_S, .endless = true};
     err = http_stream_reply(req, &source, &reply, ei);
     if (err != OTAD_E_OK)
         return err;

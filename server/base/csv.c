@@ -9,7 +9,7 @@
 
 static void put(struct csv *csv, const char *data, size_t n)
 {
-    if (csv->failed)
+    if (csv->failed || n == 0)
         return;
     if (csv->room - csv->n < n) {
         size_t room = 2 * csv->room + n + 256;

@@ -509,7 +509,7 @@ void http_quiesce(struct http *http, int64_t grace_s)
     stop_listening(http);
     const struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
     int64_t deadline = http_now_ms() + grace_s * 1000;
-    (void)streams_wake(http, INT64_MAX); /* they would last for ever */
+    (void)streams_wake(http, INT64_MAX); /* the endless ones would outlast any grace */
     while (conns_close_idle(http->conns) > 0 && http_now_ms() < deadline)
         (void)nanosleep(&tick, NULL);
 }

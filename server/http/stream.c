@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "http/internal.h"
 
@@ -14,6 +15,7 @@
 struct http_stream {
     struct http *http;
     struct MHD_Connection *mhd;
+    int fd; /* of the connection */
     struct http_stream_source source;
     const char *data; /* of the piece being sent */
     size_t n;
@@ -75,29 +77,32 @@ static bool suspend(struct http_stream *s, unsigned seen)
     return ok;
 }
 
-/* @return whether the server goes on; *seen counts the news that the sweeper has passed on */
-static bool look(struct http *http, unsigned *seen)
+/* @return whether the server is ending; *seen counts the news that the sweeper has passed on */
+static bool stopping(struct http *http, unsigned *seen)
 {
     (void)pthread_mutex_lock(&http->streams_lock);
-    bool go_on = !http->streams_stopping;
+    bool yes = http->streams_stopping;
     *seen = http->streams_seen;
     (void)pthread_mutex_unlock(&http->streams_lock);
-    return go_on;
+    return yes;
 }
 
 /* Gets a piece, or suspends and has none. */
 static enum http_stream_next next_piece(struct http_stream *s)
 {
-    unsigned seen;
-    while (look(s->http, &seen)) {
+    for (unsigned seen;;) {
+        bool over = stopping(s->http, &seen);
+        if (over && s->source.endless)
+            return HTTP_STREAM_END;
         bool due = http_now_ms() - s->sent_ms >= s->source.interval_s * 1000;
         enum http_stream_next next = s->source.next(s->source.arg, due, &s->data, &s->n);
         if (next == HTTP_STREAM_WAIT && due)
             s->sent_ms = http_now_ms(); /* it has nothing to say: the next interval begins */
         if (next != HTTP_STREAM_WAIT || suspend(s, seen))
             return next;
+        if (over)
+            return HTTP_STREAM_CUT; /* it would have had more */
     }
-    return HTTP_STREAM_END;
 }
 
 static ssize_t read_stream(void *cls, uint64_t pos, char *out, size_t room)
@@ -112,7 +117,8 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *out, size_t room)
             return 0;
         case HTTP_STREAM_END:
             return MHD_CONTENT_READER_END_OF_STREAM;
-        case HTTP_STREAM_CUT:
+        case HTTP_STREAM_CUT: /* MHD 0.9.75 alone would close it at the idle time-out */
+            (void)shutdown(s->fd, SHUT_RDWR);
             return MHD_CONTENT_READER_END_WITH_ERROR;
         }
     }
@@ -132,6 +138,7 @@ static struct http_stream *open_stream(struct http_req *req,
         return NULL;
     s->http = req->http;
     s->mhd = req->mhd;
+    s->fd = req->conn->fd;
     s->source = *source;
     s->sent_ms = http_now_ms();
     return s;

@@ -29,6 +29,7 @@ struct http_stream_source {
     void (*free_arg)(void *arg);
     void *arg;
     int64_t interval_s;
+    bool endless; /* ends with the server's quiesce; others may still come to their end then */
 };
 
 /** Makes an answer from a source, to be sent with http_reply_send() and the status 200. Takes the
