@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "otad/limits.h"
 
-#define EVENTS_MAX 4096         /* the ring's places; 1.6 MiB */
+#define EVENTS_MAX 4096         /* the ring's places; 1.7 MiB */
 #define EVENT_PROGRESS_MS 1000  /* at most one report of progress a transfer in this time */
 #define EVENTS_SECOND (1 << 20) /* ids begin with the second of the start, times this */
 

@@ -57,8 +57,8 @@ const char *http_address(const struct http *http, size_t i);
 /** Changes the reloadable limits. Thread-safe. */
 void http_set_limits(struct http *http, const struct http_limits *limits);
 
-/** Takes no new connections, closes idle ones, ends endless streams, and waits until running answers have
- * ended or the grace is over. Requests still work meanwhile. */
+/** Takes no new connections, closes idle ones, ends endless streams, and waits until running
+ *  answers have ended or the grace is over. Requests still work meanwhile. */
 void http_quiesce(struct http *http, int64_t grace_s);
 
 /** Ends everything else: answers waiting requests with 503, closes all, ends the threads. Workers
