@@ -22,6 +22,7 @@ static const struct http_route rows[] = {
     {IMAGE_METHODS, "/fw/{product}/latest.md5",     HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_latest_md5, NULL},
     {IMAGE_METHODS, "/fw/{product}/latest.sha256",  HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_latest_sha256, NULL},
     {IMAGE_METHODS, "/fw/{product}/latest.json",    HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_latest_json, NULL},
+    {IMAGE_METHODS, "/fw/{product}/manifest.json",  HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_manifest, NULL},
     {IMAGE_METHODS, "/fw/{product}/{mac}.version",  HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_mac_version, NULL},
     {IMAGE_METHODS, "/fw/{product}/{mac}.bin",      HTTP_ACCESS_DEVICE, HTTP_BODY_NONE, 0, device_mac_bin, NULL},
     {HTTP_POST,     "/fw/{product}/{mac}/report",   HTTP_ACCESS_DEVICE, HTTP_BODY_REPORT, REPORT_MAX, device_report, NULL},
@@ -34,6 +35,11 @@ static const struct http_route rows[] = {
     {HTTP_PATCH,  P,                  HTTP_ACCESS_ADMIN,  HTTP_BODY_JSON, JSON_MAX, admin_product_change, NULL},
     {HTTP_DELETE, P,                  HTTP_ACCESS_ADMIN,  HTTP_BODY_NONE, 0, admin_product_delete, NULL},
     {HTTP_GET,    P "/stats",         HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_stats, NULL},
+
+    /* what devices of a product carry */
+    {HTTP_GET,    P "/keys",       HTTP_ACCESS_ADMIN, HTTP_BODY_NONE, 0, admin_product_keys_list, NULL},
+    {HTTP_POST,   P "/keys",       HTTP_ACCESS_ADMIN, HTTP_BODY_JSON, JSON_MAX, admin_product_keys_create, NULL},
+    {HTTP_DELETE, P "/keys/{key}", HTTP_ACCESS_ADMIN, HTTP_BODY_NONE, 0, admin_product_key_revoke, NULL},
 
     /* builds */
     {HTTP_GET,     P "/builds",                  HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_builds_list, NULL},

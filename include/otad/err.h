@@ -18,6 +18,7 @@
     X(TOO_LARGE, 413, "too_large")                                                                 \
     X(MEDIA_TYPE, 415, "unsupported_media_type")                                                   \
     X(RANGE, 416, "range_not_satisfiable")                                                         \
+    X(MISDIRECTED, 421, "misdirected")                                                             \
     X(INVALID, 422, "invalid")                                                                     \
     X(RATE, 429, "too_many_requests")                                                              \
     X(INTERNAL, 500, "internal")                                                                   \

@@ -16,6 +16,10 @@ enum otad_err admin_product_read(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_product_change(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_product_delete(struct http_req *req, struct otad_errinfo *ei);
 
+enum otad_err admin_product_keys_list(struct http_req *req, struct otad_errinfo *ei);
+enum otad_err admin_product_keys_create(struct http_req *req, struct otad_errinfo *ei);
+enum otad_err admin_product_key_revoke(struct http_req *req, struct otad_errinfo *ei);
+
 extern const struct http_sink admin_upload_sink;
 enum otad_err admin_upload(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_builds_list(struct http_req *req, struct otad_errinfo *ei);

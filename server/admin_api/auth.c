@@ -1,40 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * Owns the check of API keys. */
 #include <stdio.h>
-#include <string.h>
-#include <strings.h>
 
 #include "admin_api/admin_api.h"
-#include "base/base64.h"
+#include "base/credentials.h"
 #include "fleet/key.h"
 #include "fleet/otad.h"
 #include "fleet/product.h"
 #include "http/request.h"
-
-#define CREDENTIALS_MAX 256
-
-/* The key out of `Bearer KEY`, or out of `Basic` as its password. */
-static bool read_secret(const char *header, char out[CREDENTIALS_MAX])
-{
-    if (strncasecmp(header, "Bearer ", 7) == 0) {
-        size_t n = strlen(header + 7);
-        if (n >= CREDENTIALS_MAX)
-            return false;
-        memcpy(out, header + 7, n + 1);
-        return true;
-    }
-    size_t n;
-    uint8_t pair[CREDENTIALS_MAX];
-    if (strncasecmp(header, "Basic ", 6) != 0 ||
-        !base64_decode(header + 6, pair, sizeof pair - 1, &n))
-        return false;
-    pair[n] = '\0';
-    const char *colon = strchr((const char *)pair, ':');
-    if (colon == NULL)
-        return false;
-    memcpy(out, colon + 1, strlen(colon + 1) + 1);
-    return true;
-}
 
 static enum otad_err no_key(struct otad_errinfo *ei)
 {
@@ -69,7 +42,7 @@ enum otad_err admin_authorise(struct http_req *req, enum http_access needed, str
     struct db *db;
     struct key key;
     const char *header = http_req_header(req, "Authorization");
-    if (header == NULL || !read_secret(header, secret))
+    if (header == NULL || !credentials_secret(header, secret))
         return no_key(ei);
     enum otad_err err = otad_reader(http_req_app(req), &db, ei);
     if (err == OTAD_E_OK)

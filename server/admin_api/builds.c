@@ -128,6 +128,10 @@ enum otad_err admin_build_file(struct http_req *req, struct otad_errinfo *ei)
     enum otad_err err = load(req, &db, &p, &b, ei);
     if (err != OTAD_E_OK)
         return err;
+    if (b.pruned_at_s != 0) {
+        (void)otad_fail(ei, OTAD_E_GONE, "Retention has let the image of build %s go", b.version);
+        return otad_hint(ei, "Upload the same file again to bring the build back.");
+    }
     struct http_wait *wait = http_wait_new(sizeof(struct fetch), free_fetch);
     if (wait == NULL)
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");

@@ -117,6 +117,21 @@ static enum otad_err set_default_channel(struct db *db, struct product *p, const
     return err;
 }
 
+static enum otad_err set_access(json_t *body, struct product *p, struct otad_errinfo *ei)
+{
+    const char *access, *client;
+    enum otad_err err = json_get_str(body, "access", 32, false, &access, ei);
+    if (err == OTAD_E_OK)
+        err = json_get_str(body, "client", 32, false, &client, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    if (access != NULL && !product_access_parse(access, &p->access))
+        return otad_fail(ei, OTAD_E_INVALID, "'access' must be open or key");
+    if (client != NULL && !product_client_parse(client, &p->client))
+        return otad_fail(ei, OTAD_E_INVALID, "'client' must be tasmota or empty");
+    return OTAD_E_OK;
+}
+
 static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo *ei)
 {
     struct product p = c->product;
@@ -137,6 +152,8 @@ static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo
     if (err == OTAD_E_OK)
         err = json_get_int(c->body, "max_devices", 1, 10000000, false, &p.max_devices, ei);
     if (err == OTAD_E_OK)
+        err = set_access(c->body, &p, ei);
+    if (err == OTAD_E_OK)
         err = product_save(db, &p, ei);
     if (err != OTAD_E_OK)
         return err;
@@ -146,8 +163,8 @@ static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo
 
 enum otad_err admin_product_change(struct http_req *req, struct otad_errinfo *ei)
 {
-    static const char *const known[] = {"name",     "chip",        "default_channel",
-                                        "disabled", "max_devices", NULL};
+    static const char *const known[] = {"name",        "chip",   "default_channel", "disabled",
+                                        "max_devices", "access", "client",          NULL};
     return change_submit(req, "product.change", change, known, ei);
 }
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/mac.h"
 #include "fleet/blob.h"
+#include "fleet/meaning.h"
 #include "fleet/report.h"
 #include "fleet/transfer.h"
 
@@ -27,11 +28,13 @@ static json_t *checked(json_t *shape, struct otad_errinfo *ei)
 json_t *shape_product(struct db *db, const struct product *p, struct otad_errinfo *ei)
 {
     (void)db;
-    return checked(json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:o}", "slug", p->slug,
-                             "name", p->name, "chip", p->chip, "disabled", p->disabled,
-                             "default_channel", p->default_channel, "max_devices",
-                             (json_int_t)p->max_devices, "devices", (json_int_t)p->device_count,
-                             "anonymous_checkins", (json_int_t)p->anonymous_checkins, "last_number",
+    return checked(json_pack("{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "slug",
+                             p->slug, "name", p->name, "chip", p->chip, "disabled", p->disabled,
+                             "access", product_access_name(p->access), "client",
+                             product_client_name(p->client), "default_channel", p->default_channel,
+                             "max_devices", (json_int_t)p->max_devices, "devices",
+                             (json_int_t)p->device_count, "anonymous_checkins",
+                             (json_int_t)p->anonymous_checkins, "last_number",
                              (json_int_t)p->last_number, "created_at", json_time(p->created_at_s)),
                    ei);
 }
@@ -63,13 +66,14 @@ json_t *shape_build(struct db *db, const char *slug, const struct build *b, stru
     }
     return checked(
         json_pack(
-            "{s:o, s:s, s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o, s:b, s:o, s:o, s:o}",
+            "{s:o, s:s, s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:o}",
             "id", json_id(b->id), "product", slug, "version", b->version, "number",
             (json_int_t)b->number, "kind", build_kind_name(b->kind), "chip", b->chip, "size",
             (json_int_t)b->size_bytes, "md5", md5, "sha256", sha256, "filename",
             json_text(b->filename), "channels", channels, "notes", json_text(b->notes), "forced",
             b->forced, "created_at", json_time(b->created_at_s), "withdrawn_at",
-            json_time(b->withdrawn_at_s), "image", image_facts(db, b->image)),
+            json_time(b->withdrawn_at_s), "pruned_at", json_time(b->pruned_at_s), "image",
+            image_facts(db, b->image)),
         ei);
 }
 
@@ -146,15 +150,37 @@ static enum otad_err add_transfer(void *arg, const struct transfer *t)
     return json_array_append_new(arg, item) == 0 ? OTAD_E_OK : OTAD_E_NOMEM;
 }
 
+/* The reports of one update, and the device they came from. */
+struct reports {
+    json_t *items;
+    struct db *db;
+    const struct update *update;
+    bool looked; /* whose is known; most updates have no report, and most reports no code */
+    enum meaning_of whose;
+};
+
+/* What the chip or client means by the code. "" = nothing known. */
+static const char *meaning(struct reports *r, int64_t code, char text[MEANING_MAX])
+{
+    struct device d;
+    if (!r->looked && device_find(r->db, r->update->product, r->update->mac, &d, NULL) == OTAD_E_OK)
+        r->whose = meaning_whose(d.last.chip, d.last.agent);
+    r->looked = true;
+    (void)meaning_text(r->whose, code, text);
+    return text;
+}
+
 static enum otad_err add_report(void *arg, const struct report *r)
 {
-    json_t *item =
-        json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:s}", "result", r->result, "code",
-                  r->has_code ? json_integer(r->code) : json_null(), "message",
-                  json_text(r->message), "meaning", "", "version", json_text(r->version), "build",
-                  r->has_build ? json_id(r->build) : json_null(), "at", json_time(r->at_s),
-                  "authenticated", r->authenticated, "address", r->address);
-    return json_array_append_new(arg, item) == 0 ? OTAD_E_OK : OTAD_E_NOMEM;
+    struct reports *reports = arg;
+    char words[MEANING_MAX];
+    json_t *item = json_pack(
+        "{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:s}", "result", r->result, "code",
+        r->has_code ? json_integer(r->code) : json_null(), "message", json_text(r->message),
+        "meaning", r->has_code ? meaning(reports, r->code, words) : "", "version",
+        json_text(r->version), "build", r->has_build ? json_id(r->build) : json_null(), "at",
+        json_time(r->at_s), "authenticated", r->authenticated, "address", r->address);
+    return json_array_append_new(reports->items, item) == 0 ? OTAD_E_OK : OTAD_E_NOMEM;
 }
 
 json_t *shape_update(struct db *db, const char *slug, const struct update *u,
@@ -163,9 +189,10 @@ json_t *shape_update(struct db *db, const char *slug, const struct update *u,
     char mac[OTAD_MAC_TEXT];
     mac_text(u->mac, mac);
     json_t *transfers = json_array(), *reports = json_array();
+    struct reports told = {.items = reports, .db = db, .update = u};
     if (transfers == NULL || reports == NULL ||
         transfer_list(db, u->id, add_transfer, transfers, ei) != OTAD_E_OK ||
-        report_list(db, u->id, add_report, reports, ei) != OTAD_E_OK) {
+        report_list(db, u->id, add_report, &told, ei) != OTAD_E_OK) {
         json_decref(transfers);
         json_decref(reports);
         return NULL;
@@ -201,6 +228,13 @@ json_t *shape_key(const struct key *k)
     return json_pack("{s:o, s:s, s:o, s:s, s:o, s:o}", "name", json_text(k->name), "role",
                      key_role_name(k->role), "product",
                      k->product != 0 ? json_string(k->product_slug) : json_null(), "hint", k->hint,
+                     "created_at", json_time(k->created_at_s), "revoked_at",
+                     json_time(k->revoked_at_s));
+}
+
+json_t *shape_product_key(const struct product_key *k)
+{
+    return json_pack("{s:o, s:s, s:o, s:o}", "name", json_text(k->name), "hint", k->hint,
                      "created_at", json_time(k->created_at_s), "revoked_at",
                      json_time(k->revoked_at_s));
 }

@@ -13,6 +13,7 @@
 #include "fleet/key.h"
 #include "fleet/preflight.h"
 #include "fleet/product.h"
+#include "fleet/product_key.h"
 #include "fleet/update.h"
 
 /** Each gives a new object, or NULL when out of memory. Those with a db read what else belongs to
@@ -28,6 +29,7 @@ json_t *shape_update(struct db *db, const char *slug, const struct update *u,
                      struct otad_errinfo *ei);
 json_t *shape_preflight(const struct preflight *p);
 json_t *shape_key(const struct key *k);
+json_t *shape_product_key(const struct product_key *k);
 json_t *shape_audit(const struct audit *a);
 /** The numbers of a product at a time. Reads much: for the worker thread. */
 json_t *shape_stats(struct db *db, const struct product *p, int64_t now_s, struct otad_errinfo *ei);

@@ -2,6 +2,7 @@
  * Owns the shapes of addresses. */
 #include "base/address.h"
 
+#include <ctype.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,5 +44,18 @@ bool address_is_base_url(const char *text)
     for (const char *p = text; *p != '\0'; p++)
         if (*p <= ' ' || *p > '~' || strchr("\"'\\<>?#", *p) != NULL)
             return false;
+    return true;
+}
+
+bool address_is_host(const char *text)
+{
+    size_t n = strlen(text);
+    if (n == 0 || n >= ADDRESS_HOST_MAX || text[n - 1] == '.')
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        bool dot_fits = text[i] == '.' && i > 0 && text[i - 1] != '.';
+        if (!dot_fits && !isalnum((unsigned char)text[i]) && text[i] != '-' && text[i] != '_')
+            return false;
+    }
     return true;
 }

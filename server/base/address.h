@@ -19,4 +19,8 @@ bool address_is_listen(const char *text);
  * quotes, query and fragment: fit to be put before a path. */
 bool address_is_base_url(const char *text);
 
+/** Whether text is a host's name: labels of letters, digits, '-' and '_' with single dots between,
+ *  shorter than ADDRESS_HOST_MAX. No scheme, port or wildcard. */
+bool address_is_host(const char *text);
+
 #endif

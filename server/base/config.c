@@ -37,6 +37,10 @@ static const struct option_row rows[] = {
      "an upload must be complete after so long"},
     {"http", "streams_max", OPTION_INT, AT(streams_max), "64", 0, 10000, "", NULL, NULL, true,
      "streaming answers (events, CSV) open at a time; further ones get 503"},
+    {"http", "trusted_proxies", OPTION_LIST, AT(trusted_proxies), "", 0, 0, "NET", NULL, NULL, true,
+     "addresses or networks of reverse proxies whose X-Forwarded-For, X-Forwarded-Proto and Forwarded are believed"},
+    {"http", "allowed_hosts", OPTION_LIST, AT(allowed_hosts), "", 0, 0, "HOST", NULL, NULL, true,
+     "further names under which browsers may reach this server; its own name, addresses and public_url's host always may"},
 
     {"storage", "image_max_bytes", OPTION_SIZE, AT(image_max_bytes), "16777216", 4096, MIB(1024), "bytes", NULL, NULL, true,
      "largest image that may be uploaded"},
@@ -61,6 +65,17 @@ static const struct option_row rows[] = {
      "how long a tokenized URL works, when its maker doesn't say"},
     {"devices", "resume_s", OPTION_INT, AT(resume_s), "1800", 10, 86400, "s", NULL, NULL, true,
      "how long a broken download of `latest` or `{mac}.bin` may go on where it stopped"},
+
+    {"retention", "history_days", OPTION_INT, AT(history_days), "180", 0, 36500, "days", NULL, NULL, true,
+     "how long transfers and reports are kept; those of a device's newest update stay; 0 means for ever"},
+    {"retention", "updates_days", OPTION_INT, AT(updates_days), "0", 0, 36500, "days", NULL, NULL, true,
+     "how long updates that are over are kept; a device's newest stays; 0 means for ever"},
+    {"retention", "audit_days", OPTION_INT, AT(audit_days), "730", 0, 36500, "days", NULL, NULL, true,
+     "how long the audit is kept; 0 means for ever"},
+    {"retention", "builds_per_product", OPTION_INT, AT(builds_per_product), "0", 0, 100000, "", NULL, NULL, true,
+     "images kept for each product and kind besides those still wanted (on a channel or its undo, pinned, in an open update); 0 means all"},
+    {"retention", "interval_s", OPTION_INT, AT(retention_interval_s), "3600", 1, 86400, "s", NULL, NULL, true,
+     "how long after the end of one search for what is old the next begins"},
 
     {"log", "level", OPTION_CHOICE, AT(log_level), "info", 0, 0, "", NULL, levels, true,
      "what is logged to stderr"},

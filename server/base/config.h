@@ -21,6 +21,8 @@ struct config {
     int64_t header_timeout_s;
     int64_t body_timeout_s;
     int64_t streams_max;
+    struct option_list trusted_proxies;
+    struct option_list allowed_hosts;
 
     int64_t image_max_bytes;
     int64_t cache_bytes;
@@ -34,6 +36,12 @@ struct config {
     int64_t new_devices_per_hour;
     int64_t url_lifetime_s; /* of a tokenized URL */
     int64_t resume_s;       /* of a lease: fleet/lease.h */
+
+    int64_t history_days; /* retention: 0 = for ever, see fleet/retention.h */
+    int64_t updates_days;
+    int64_t audit_days;
+    int64_t builds_per_product;
+    int64_t retention_interval_s;
 
     int64_t log_level;  /* enum log_level */
     int64_t log_format; /* 0 text, 1 json */

@@ -11,6 +11,7 @@
 #include <ini.h>
 
 #include "base/address.h"
+#include "base/net.h"
 
 static void *slot(const struct option_row *row, void *values)
 {
@@ -85,12 +86,25 @@ static bool has_comment(const char *text)
     return false;
 }
 
-/* Whether a text has the form its row asks for. */
-static bool has_form(const struct option_row *row, const char *text)
+/* What a row's unit says about its texts. */
+static const struct form {
+    const char *unit;
+    bool (*holds)(const char *text);
+    const char *expected;
+} forms[] = {
+    {"ADDR:PORT", address_is_listen,   "ADDR:PORT, e.g. 0.0.0.0:8070 or [::]:8070"                             },
+    {"URL",       address_is_base_url, "http://HOST or https://HOST, or nothing"                               },
+    {"NET",       net_is_net,          "an address or a network, e.g. 192.168.1.2, 10.0.0.0/8 or 2001:db8::/32"},
+    {"HOST",      address_is_host,     "a name without scheme and port, e.g. fw.example.net"                   },
+};
+
+/* What the row asks for and the text is not; NULL when it is. */
+static const char *form_missed(const struct option_row *row, const char *text)
 {
-    if (strcmp(row->unit, "ADDR:PORT") == 0)
-        return address_is_listen(text);
-    return strcmp(row->unit, "URL") != 0 || address_is_base_url(text);
+    for (size_t i = 0; i < OTAD_COUNT(forms); i++)
+        if (strcmp(row->unit, forms[i].unit) == 0)
+            return forms[i].holds(text) ? NULL : forms[i].expected;
+    return NULL;
 }
 
 static enum otad_err set_text(const struct option_row *row, const char *text,
@@ -105,11 +119,10 @@ static enum otad_err set_text(const struct option_row *row, const char *text,
                          "'%s.%s' is '%.60s': from the ';' on it would be a "
                          "comment in the file",
                          row->section, row->key, text);
-    if (!has_form(row, text))
+    const char *expected = form_missed(row, text);
+    if (expected != NULL)
         return otad_fail(ei, OTAD_E_INVALID, "'%s.%s' is '%.60s', expected %s", row->section,
-                         row->key, text,
-                         row->unit[0] == 'A' ? "ADDR:PORT, e.g. 0.0.0.0:8070 or [::]:8070"
-                                             : "http://HOST or https://HOST, or nothing");
+                         row->key, text, expected);
     memcpy(out, text, n + 1);
     return OTAD_E_OK;
 }

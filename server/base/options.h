@@ -37,8 +37,9 @@ struct option_row {
     size_t offset;        /* of the value in the struct that holds the options */
     const char *fallback; /* the default, as text */
     int64_t min, max;     /* OPTION_INT and OPTION_SIZE, both allowed */
-    const char *unit; /* "s", "bytes", …; of texts their form: "ADDR:PORT", "URL"; "" = none */
-    const char *flag; /* without dashes, or NULL */
+    const char *unit; /* "s", "bytes", …; of texts their form: "ADDR:PORT", "URL", "NET" (an address
+                         or network), "HOST" (a name); "" = none */
+    const char *flag;           /* without dashes, or NULL */
     const char *const *choices; /* NULL-terminated, OPTION_CHOICE only */
     bool reloadable;            /* SIGHUP may change it */
     const char *help;           /* one line */

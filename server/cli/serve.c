@@ -23,14 +23,14 @@
 #include "fleet/lease.h"
 #include "fleet/otad.h"
 #include "fleet/overlay.h"
+#include "fleet/retention.h"
 #include "fleet/worker.h"
 #include "http/http.h"
 #include "http/stream.h"
 #include "routes.h"
 
-#define LEASES_MAX                                                                                 \
-    32768               /* clients that may resume on a URL that names no build: 3.5 MiB at most   \
-                         */
+/* Clients that may resume on a URL that names no build: 3.5 MiB at most. */
+#define LEASES_MAX 32768
 #define FACTS_MAX 20000 /* unflushed facts, up to 1 KiB each; transfers may take twice as many */
 
 /* The daemon and what only its start and end care about. */
@@ -38,6 +38,7 @@ struct daemon {
     struct otad otad;
     struct log log;
     struct http *http;
+    struct retention *retention;
     struct db *db; /* until the writer takes it over */
     int lock_fd;
     int argc;
@@ -128,7 +129,8 @@ static enum otad_err start_workers(struct daemon *d, struct otad_errinfo *ei)
         o->blobs = blob_cache_new(o->readers, (size_t)o->config.cache_bytes, o->log);
         o->worker = worker_new();
     }
-    if (o->writer == NULL || o->blobs == NULL || o->worker == NULL)
+    d->retention = retention_new(o);
+    if (o->writer == NULL || o->blobs == NULL || o->worker == NULL || d->retention == NULL)
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory starting the workers");
     return OTAD_E_OK;
 }
@@ -139,7 +141,10 @@ static struct http_limits http_limits(const struct config *c)
                                 .header_timeout_s = c->header_timeout_s,
                                 .body_timeout_s = c->body_timeout_s,
                                 .image_max_bytes = c->image_max_bytes,
-                                .streams_max = c->streams_max};
+                                .streams_max = c->streams_max,
+                                .trusted_proxies = &c->trusted_proxies,
+                                .allowed_hosts = &c->allowed_hosts,
+                                .public_url = c->public_url};
 }
 
 static void on_event(void *http)
@@ -219,6 +224,7 @@ static void stop(struct daemon *d)
     if (o->overlay != NULL)
         overlay_set_writer(o->overlay, NULL);
     writer_free(&o->writer);
+    retention_free(&d->retention); /* its last step has ended with the writer */
     blob_cache_free(&o->blobs);
     if (o->events != NULL)
         events_set_listener(o->events, NULL, NULL);
@@ -258,17 +264,21 @@ static void reload(struct daemon *d)
     (void)sd_notify(0, "READY=1");
 }
 
-/* Waits for the signals that were blocked before any thread began, and pets the watchdog. */
+static struct timespec timespec_ms(int64_t ms)
+{
+    return (struct timespec){.tv_sec = (time_t)(ms / 1000), .tv_nsec = (long)(ms % 1000) * 1000000};
+}
+
+/* Waits for the signals that were blocked before any thread began, pets the watchdog, and gives
+ * retention its turns. */
 static void run(struct daemon *d, const sigset_t *signals)
 {
     uint64_t watchdog_us = 0;
     bool watched = sd_watchdog_enabled(0, &watchdog_us) > 0;
-    struct timespec wait = {.tv_sec = 3600};
-    if (watched) {
-        wait.tv_sec = (time_t)(watchdog_us / 2 / 1000000);
-        wait.tv_nsec = (long)(watchdog_us / 2 % 1000000) * 1000;
-    }
+    int64_t pet_ms = watched ? (int64_t)(watchdog_us / 2000) : 3600000;
     for (;;) {
+        int64_t turn_ms = retention_tick(d->retention);
+        const struct timespec wait = timespec_ms(turn_ms < pet_ms ? turn_ms : pet_ms);
         int signal = sigtimedwait(signals, NULL, &wait);
         if (signal == SIGHUP)
             reload(d);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mac.h"
+#include "device_api/access.h"
 #include "fleet/admission.h"
 #include "fleet/overlay.h"
 #include "http/reply.h"
@@ -69,17 +70,25 @@ static enum otad_err load(struct http_req *req, int64_t build, struct ask *a,
                           struct otad_errinfo *ei)
 {
     struct db *db;
+    struct access access;
+    access_read(req, &access);
     enum otad_err err = otad_reader(a->otad, &db, ei);
     if (err != OTAD_E_OK)
         return err;
-    const struct checkin_query query = {.slug = http_req_param(req, "product"),
+    const struct checkin_query query = {.slug = access.slug,
                                         .mac = a->in.mac,
                                         .channel = a->in.channel,
                                         .fs = a->in.mode == MODE_FS,
-                                        .build = build};
+                                        .build = build,
+                                        .key_hash = access_hash(&access)};
     err = checkin_load(db, &query, &a->row, ei);
+    if (err == OTAD_E_OK)
+        err = access_check(req, &access, &a->row, ei);
     if (err != OTAD_E_OK)
         return err;
+    a->in.said.authenticated = a->row.key_ok;
+    a->in.tasmota = a->in.tasmota || a->row.tasmota;
+    (void)snprintf(a->slug, sizeof a->slug, "%s", query.slug);
     judge(a);
     if (a->decision.verdict == VERDICT_SERVE && identify_has(req, a->row.sha256)) {
         a->decision = (struct decision){VERDICT_UP_TO_DATE, REASON_SAME_CONTENT};
@@ -97,13 +106,12 @@ enum otad_err ask(struct http_req *req, const char *path_word, bool record, stru
                   struct otad_errinfo *ei)
 {
     a->otad = http_req_app(req);
-    a->registered = false;
+    a->registered = a->cors = false;
     a->leased = true;
     identify(req, path_word, clock_wall_s(&a->otad->clock), &a->in);
     enum otad_err err = load(req, 0, a, ei);
     if (err != OTAD_E_OK)
         return err;
-    (void)snprintf(a->slug, sizeof a->slug, "%s", http_req_param(req, "product"));
     if (record)
         note(a);
     return OTAD_E_OK;
@@ -118,7 +126,6 @@ enum otad_err ask_build(struct http_req *req, int64_t build_id, int32_t number, 
     a->decision = (struct decision){VERDICT_SERVE, REASON_NONE};
     a->leased = false;
     identify(req, NULL, clock_wall_s(&a->otad->clock), &a->in);
-    a->in.said.authenticated = true;
     enum otad_err err = otad_reader(a->otad, &db, ei);
     if (err != OTAD_E_OK)
         return err;
@@ -127,6 +134,8 @@ enum otad_err ask_build(struct http_req *req, int64_t build_id, int32_t number, 
     err = checkin_load_build(db, &query, &a->row, a->slug, &mac, withdrawn, ei);
     if (err != OTAD_E_OK)
         return err;
+    a->in.said.authenticated = number != 0 || a->row.needs_key;
+    a->cors = !a->row.needs_key;
     if (number != 0)
         a->in.mac = mac; /* the token names the device, whatever the headers say */
     note(a);

@@ -16,9 +16,11 @@ struct ask {
     char slug[OTAD_SLUG_MAX + 1]; /* of the product */
     bool registered;              /* the device has a row, or will have one */
     bool leased; /* the URL names no build: what is given there must be remembered */
+    bool cors;   /* pages of other origins may read the image */
 };
 
-/** Runs a check-in. The product comes from the route's {product}.
+/** Runs a check-in. The product comes from the route's {product}; without a right key one that
+ *  needs a key is as good as none.
  *  @param path_word  the route's {mac}, or NULL
  *  @param record     whether it counts as a check-in of the device (a sidecar doesn't)
  *  @return OTAD_E_OK, OTAD_E_NOENT (no such product), or a database error */
@@ -36,7 +38,9 @@ enum otad_err ask_again(struct http_req *req, int64_t build, struct ask *a,
 bool ask_is_word(const char *word);
 
 /** Runs a request for one build whose token was checked: the token is the decision, so the verdict
- *  is "serve"; blocked, disabled and withdrawn are the caller's to look at.
+ *  is "serve"; blocked, disabled and withdrawn are the caller's to look at. No product key is
+ *  asked for. A token for any device doesn't authenticate on an open product, where anybody gets
+ *  one.
  *  @param number     the token's device number, 0 = any: then headers or ?mac= may name the device
  *  @return OTAD_E_OK, OTAD_E_NOENT (no such build), or a database error */
 enum otad_err ask_build(struct http_req *req, int64_t build_id, int32_t number, struct ask *out,

@@ -18,6 +18,8 @@ enum otad_err device_latest_md5(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err device_latest_sha256(struct http_req *req, struct otad_errinfo *ei);
 /** GET /fw/{product}/latest.json: what there is, with a tokenized URL, in Blynk's field names. */
 enum otad_err device_latest_json(struct http_req *req, struct otad_errinfo *ei);
+/** GET /fw/{product}/manifest.json: for ESPHome's http_request update and ESP Web Tools. */
+enum otad_err device_manifest(struct http_req *req, struct otad_errinfo *ei);
 /** GET /static/fw_{name}.bin?token=…: the image, for whoever holds the token. */
 enum otad_err device_static(struct http_req *req, struct otad_errinfo *ei);
 /** POST /fw/{product}/{mac}/report: 204 when it is on the disk. */

@@ -12,7 +12,8 @@
 struct checkin {
     uint64_t mac; /* 0 = anonymous */
     bool updater; /* it can say what it runs, and takes 304 for "nothing to do" */
-    bool tasmota; /* takes 304 for success and reboots: refused with 403 instead */
+    bool tasmota; /* takes 304 for success and reboots: refused with 403 instead; ask() adds the
+                     product's word */
     enum checkin_mode mode;
     char channel[OTAD_CHANNEL_MAX + 1]; /* asked for, "" = none */
     struct device_facts said;

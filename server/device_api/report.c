@@ -5,13 +5,13 @@
 #include <stdio.h>
 
 #include "base/mac.h"
+#include "device_api/access.h"
 #include "device_api/device_api.h"
 #include "device_api/report_read.h"
 #include "fleet/batch.h"
 #include "fleet/device.h"
 #include "fleet/otad.h"
 #include "fleet/overlay.h"
-#include "fleet/product.h"
 #include "http/reply.h"
 #include "http/wait.h"
 
@@ -66,12 +66,37 @@ static enum otad_err answer(struct http_req *req, void *work, struct otad_errinf
     return r->err;
 }
 
-/* A report of an unknown device costs a read, not a write. */
-static bool is_known(struct otad *o, struct db *db, int64_t product, uint64_t mac)
+/* A report of an unknown device costs reads, not a write. The last look is for a device that was
+ * being written when `row` was read, and had left the overlay when that was asked. */
+static bool is_known(struct otad *o, struct db *db, const struct checkin_row *row, uint64_t mac)
 {
     struct device d;
-    return overlay_knows(o->overlay, product, mac) ||
-           device_find(db, product, mac, &d, NULL) == OTAD_E_OK;
+    return row->device != 0 || overlay_knows(o->overlay, row->product, mac) ||
+           device_find(db, row->product, mac, &d, NULL) == OTAD_E_OK;
+}
+
+/* Product and device, as a check-in reads them. */
+static enum otad_err load(const struct http_req *req, struct report_job *job, bool *known,
+                          struct otad_errinfo *ei)
+{
+    struct otad *o = http_req_app(req);
+    struct access access;
+    struct checkin_row row;
+    struct db *db;
+    access_read(req, &access);
+    const struct checkin_query query = {
+        .slug = access.slug, .mac = job->mac, .channel = "", .key_hash = access_hash(&access)};
+    enum otad_err err = otad_reader(o, &db, ei);
+    if (err == OTAD_E_OK)
+        err = checkin_load(db, &query, &row, ei);
+    if (err == OTAD_E_OK)
+        err = access_check(req, &access, &row, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    job->product = row.product;
+    job->report.authenticated = row.key_ok;
+    *known = is_known(o, db, &row, job->mac);
+    return OTAD_E_OK;
 }
 
 static enum otad_err submit(struct http_req *req, const struct report_job *filled,
@@ -98,8 +123,7 @@ enum otad_err device_report(struct http_req *req, struct otad_errinfo *ei)
 {
     struct otad *o = http_req_app(req);
     struct report_job job = {.product = 0};
-    struct product product;
-    struct db *db;
+    bool known;
     if (!mac_parse(http_req_param(req, "mac"), &job.mac))
         return http_reply_refuse(req, 404, "no_device");
     size_t n;
@@ -108,17 +132,14 @@ enum otad_err device_report(struct http_req *req, struct otad_errinfo *ei)
     if (err == OTAD_E_BAD_REQUEST)
         return http_reply_refuse(req, 400, ei->msg);
     if (err == OTAD_E_OK)
-        err = otad_reader(o, &db, ei);
-    if (err == OTAD_E_OK)
-        err = product_find(db, http_req_param(req, "product"), &product, ei);
+        err = load(req, &job, &known, ei);
     if (err == OTAD_E_NOENT)
         return http_reply_refuse(req, 404, "no_product");
     if (err != OTAD_E_OK)
         return err;
-    job.product = product.id;
     job.report.at_s = clock_wall_s(&o->clock);
     (void)snprintf(job.report.address, sizeof job.report.address, "%s", http_req_address(req));
-    if (!is_known(o, db, product.id, job.mac))
+    if (!known)
         return http_reply_refuse(req, 404, "no_device");
     return submit(req, &job, ei);
 }

@@ -166,6 +166,8 @@ static void add_headers(struct http_reply *reply, const struct ask *a)
     http_reply_header(reply, "x-fw-ver", row->target_version);
     http_reply_header(reply, "x-fw-build", number);
     http_reply_header(reply, "X-Otad-Build", build);
+    if (a->cors)
+        http_reply_header(reply, "Access-Control-Allow-Origin", "*"); /* web flashers */
     http_reply_header(reply, "Cache-Control", "no-store"); /* which build is next may change */
 }
 

@@ -8,6 +8,9 @@ static const char sql_insert[] =
 static const char sql_list[] =
     "SELECT id, at_s, who, address, action, product, object, detail FROM audit"
     " WHERE id < :before ORDER BY id DESC LIMIT :limit";
+static const char sql_prune[] =
+    "DELETE FROM audit WHERE id IN"
+    " (SELECT id FROM audit WHERE at_s < :before ORDER BY at_s LIMIT :rows)";
 
 enum otad_err audit_add(struct db *db, const struct audit *a, struct otad_errinfo *ei)
 {
@@ -42,4 +45,17 @@ enum otad_err audit_list(struct db *db, int64_t before, int64_t limit,
     }
     enum otad_err end = db_end(&q, ei);
     return err != OTAD_E_OK ? err : end;
+}
+
+enum otad_err audit_prune(struct db *db, struct prune *p, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_prune);
+    db_bind_int(&q, ":before", p->before_s);
+    db_bind_int(&q, ":rows", p->rows);
+    enum otad_err err = db_run(&q, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    p->gone += db_changes(db);
+    p->done = db_changes(db) < p->rows;
+    return OTAD_E_OK;
 }

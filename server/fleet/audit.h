@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "db/db.h"
+#include "fleet/prune.h"
 #include "otad/limits.h"
 
 struct audit {
@@ -27,5 +28,8 @@ enum otad_err audit_add(struct db *db, const struct audit *a,
 enum otad_err audit_list(struct db *db, int64_t before, int64_t limit,
                          enum otad_err (*each)(void *arg, const struct audit *a), void *arg,
                          struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** One step of pruning: deletes rows from before p->before_s. */
+enum otad_err audit_prune(struct db *db, struct prune *p, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 #endif

@@ -14,7 +14,8 @@ static const char sql_chunk[] =
     "INSERT INTO image_chunk (image, seq, data) VALUES (:image, :seq, :data)";
 static const char sql_link[] = "UPDATE image SET linked_at_s = :now WHERE id = :id";
 static const char sql_find[] =
-    "SELECT id FROM image WHERE sha256 = :sha256 AND linked_at_s IS NOT NULL";
+    "SELECT id FROM image WHERE sha256 = :sha256 AND linked_at_s IS NOT NULL"
+    " AND pruned_at_s IS NULL";
 static const char sql_unstage[] = "DELETE FROM image WHERE id = :id AND linked_at_s IS NULL";
 static const char sql_unstage_all[] = "DELETE FROM image WHERE linked_at_s IS NULL";
 static const char sql_drop_unused[] =
@@ -23,7 +24,12 @@ static const char sql_drop_all_unused[] =
     "DELETE FROM image WHERE linked_at_s IS NOT NULL"
     " AND NOT EXISTS (SELECT 1 FROM build WHERE build.image = image.id)";
 static const char sql_meta[] =
-    "SELECT size_bytes, sha256, identities, facts FROM image WHERE id = :id";
+    "SELECT size_bytes, sha256, identities, facts, pruned_at_s FROM image WHERE id = :id";
+static const char sql_prune[] = "UPDATE image SET pruned_at_s = :now WHERE id = :id AND NOT EXISTS"
+                                " (SELECT 1 FROM build WHERE image = :id AND pruned_at_s IS NULL)";
+static const char sql_prune_chunks[] =
+    "DELETE FROM image_chunk WHERE rowid IN (SELECT c.rowid FROM image AS i"
+    " JOIN image_chunk AS c ON c.image = i.id WHERE i.pruned_at_s IS NOT NULL LIMIT :room)";
 static const char sql_read[] = "SELECT data FROM image_chunk WHERE image = :image AND seq = :seq";
 
 enum otad_err blob_stage(struct db *db, const struct blob_meta *meta, int64_t *id,
@@ -125,7 +131,7 @@ static enum otad_err read_want(struct db *db, int64_t image, int64_t *size,
     struct db_q q = db_query(db, sql_meta);
     db_bind_int(&q, ":id", image);
     size_t n = 0;
-    bool exists = db_step(&q);
+    bool exists = db_step(&q) && db_is_null(&q, 4);
     const void *digest = exists ? db_blob(&q, 1, &n) : NULL;
     if (digest != NULL && n == OTAD_SHA256_LEN)
         memcpy(sha256, digest, n);
@@ -220,4 +226,22 @@ enum otad_err blob_facts(struct db *db, int64_t image, char **out, struct otad_e
     }
     *out = copy;
     return OTAD_E_OK;
+}
+
+enum otad_err blob_prune(struct db *db, int64_t image, int64_t now_s, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_prune);
+    db_bind_int(&q, ":now", now_s);
+    db_bind_int(&q, ":id", image);
+    return db_run(&q, ei);
+}
+
+enum otad_err blob_prune_chunks(struct db *db, int64_t room, int64_t *gone, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_prune_chunks);
+    db_bind_int(&q, ":room", room);
+    enum otad_err err = db_run(&q, ei);
+    if (err == OTAD_E_OK)
+        *gone = db_changes(db);
+    return err;
 }

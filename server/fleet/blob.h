@@ -34,7 +34,8 @@ enum otad_err blob_put_chunk(struct db *db, int64_t image, int64_t seq, const vo
 enum otad_err blob_link(struct db *db, int64_t image, int64_t now_s,
                         struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** The linked image with these bytes. @return OTAD_E_OK, OTAD_E_NOENT, or a database error */
+/** The linked image with these bytes, unless it was pruned.
+ *  @return OTAD_E_OK, OTAD_E_NOENT, or a database error */
 enum otad_err blob_find(struct db *db, const uint8_t sha256[OTAD_SHA256_LEN], int64_t *id,
                         struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
@@ -46,7 +47,8 @@ enum otad_err blob_drop_unused(struct db *db, int64_t image,
                                struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Reads a whole image, linked or staged, into out (size bytes) and checks length and SHA-256.
- *  @return OTAD_E_OK, OTAD_E_NOENT, OTAD_E_IO when the stored bytes are not the image's */
+ *  @return OTAD_E_OK, OTAD_E_NOENT (also when pruned), OTAD_E_IO when the stored bytes are not the
+ * image's */
 enum otad_err blob_read(struct db *db, int64_t image, uint8_t *out, size_t size,
                         struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
@@ -65,5 +67,14 @@ enum otad_err blob_identities(struct db *db, int64_t image, char out[BLOB_IDENTI
 /** The JSON facts of an image; the caller frees *out. */
 enum otad_err blob_facts(struct db *db, int64_t image, char **out,
                          struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Gives up the image's bytes unless a build that was not pruned uses it: from now on it can't be
+ *  found or read; its facts stay. */
+enum otad_err blob_prune(struct db *db, int64_t image, int64_t now_s,
+                         struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Deletes up to `room` chunks of pruned images. @param gone  how many; fewer than room: all */
+enum otad_err blob_prune_chunks(struct db *db, int64_t room, int64_t *gone,
+                                struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 #endif

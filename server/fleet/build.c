@@ -11,7 +11,7 @@
 #define SELECT                                                                                     \
     "SELECT b.seq, b.id, b.product, b.image, b.kind, b.version, b.number, b.chip, b.filename,"     \
     " b.notes, b.forced, b.created_at_s, b.withdrawn_at_s, i.size_bytes, i.md5, i.sha256,"         \
-    " i.flash_bytes FROM build AS b JOIN image AS i ON i.id = b.image "
+    " i.flash_bytes, b.pruned_at_s FROM build AS b JOIN image AS i ON i.id = b.image "
 
 static const char sql_by_id[] =
     SELECT "WHERE b.id = :id AND (:product = 0 OR b.product = :product)";
@@ -19,7 +19,11 @@ static const char sql_by_seq[] = SELECT "WHERE b.seq = :seq";
 static const char sql_by_version[] =
     SELECT "WHERE b.product = :product AND b.kind = :kind AND b.version = :version";
 static const char sql_by_sha256[] =
-    SELECT "WHERE i.sha256 = :sha256 AND i.linked_at_s IS NOT NULL AND b.product = :product"
+    SELECT "WHERE i.sha256 = :sha256 AND i.linked_at_s IS NOT NULL AND i.pruned_at_s IS NULL"
+           " AND b.product = :product"
+           " ORDER BY b.seq DESC LIMIT 1";
+static const char sql_factory[] =
+    SELECT "WHERE b.product = :product AND b.kind = 'factory' AND b.withdrawn_at_s IS NULL"
            " ORDER BY b.seq DESC LIMIT 1";
 static const char sql_list[] =
     SELECT "WHERE b.product = :product AND b.seq < :before ORDER BY b.seq DESC LIMIT :limit";
@@ -30,6 +34,16 @@ static const char sql_insert[] =
 static const char sql_withdraw[] = "UPDATE build SET withdrawn_at_s = :at WHERE seq = :seq";
 static const char sql_notes[] = "UPDATE build SET notes = :notes WHERE seq = :seq";
 static const char sql_delete[] = "DELETE FROM build WHERE seq = :seq";
+/* Builds are few, and most of them are looked at once a pass of retention. */
+static const char sql_surplus[] = SELECT
+    "WHERE b.seq > :after AND b.pruned_at_s IS NULL AND EXISTS ("
+    " SELECT 1 FROM build AS n WHERE n.product = b.product AND n.kind = b.kind AND n.seq > b.seq"
+    " AND n.pruned_at_s IS NULL ORDER BY n.seq LIMIT 1 OFFSET :keep - 1) ORDER BY b.seq LIMIT 1";
+static const char sql_prune[] =
+    "UPDATE build SET pruned_at_s = :now, withdrawn_at_s = coalesce(withdrawn_at_s, :now)"
+    " WHERE seq = :seq";
+static const char sql_restore[] =
+    "UPDATE build SET pruned_at_s = NULL, withdrawn_at_s = NULL, image = :image WHERE seq = :seq";
 
 static const char *const kinds[] = {"app", "fs", "factory"};
 
@@ -89,6 +103,7 @@ static void read_row(struct db_q *q, struct build *b)
     if (n == OTAD_SHA256_LEN)
         memcpy(b->sha256, digest, n);
     b->flash_bytes = db_int(q, 16);
+    b->pruned_at_s = db_int(q, 17);
 }
 
 static enum otad_err read_one(struct db_q *q, struct build *out, struct otad_errinfo *ei)
@@ -131,6 +146,14 @@ enum otad_err build_find_version(struct db *db, int64_t product, enum build_kind
     db_bind_int(&q, ":product", product);
     db_bind_text(&q, ":kind", kinds[kind]);
     db_bind_text(&q, ":version", version);
+    return read_one(&q, out, ei);
+}
+
+enum otad_err build_find_factory(struct db *db, int64_t product, struct build *out,
+                                 struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_factory);
+    db_bind_int(&q, ":product", product);
     return read_one(&q, out, ei);
 }
 
@@ -210,4 +233,29 @@ enum otad_err build_list(struct db *db, int64_t product, int64_t before, int64_t
     }
     enum otad_err end = db_end(&q, ei);
     return err != OTAD_E_OK ? err : end;
+}
+
+enum otad_err build_find_surplus(struct db *db, int64_t after, int64_t keep, struct build *out,
+                                 struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_surplus);
+    db_bind_int(&q, ":after", after);
+    db_bind_int(&q, ":keep", keep);
+    return read_one(&q, out, ei);
+}
+
+enum otad_err build_prune(struct db *db, int64_t seq, int64_t now_s, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_prune);
+    db_bind_int(&q, ":now", now_s);
+    db_bind_int(&q, ":seq", seq);
+    return db_run(&q, ei);
+}
+
+enum otad_err build_restore(struct db *db, int64_t seq, int64_t image, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_restore);
+    db_bind_int(&q, ":image", image);
+    db_bind_int(&q, ":seq", seq);
+    return db_run(&q, ei);
 }

@@ -30,6 +30,7 @@ struct build {
     int64_t flash_bytes; /* flash size its header asks for, 0 = not said */
     uint8_t md5[OTAD_MD5_LEN];
     uint8_t sha256[OTAD_SHA256_LEN];
+    int64_t pruned_at_s; /* retention let the image go, and withdrew the build; 0 = not */
 };
 
 const char *build_kind_name(enum build_kind kind);
@@ -47,6 +48,9 @@ enum otad_err build_find_seq(struct db *db, int64_t seq, struct build *out,
 enum otad_err build_find_version(struct db *db, int64_t product, enum build_kind kind,
                                  const char *version, struct build *out,
                                  struct otad_errinfo *ei) OTAD_MUSTCHECK;
+/** The newest factory build that wasn't withdrawn. */
+enum otad_err build_find_factory(struct db *db, int64_t product, struct build *out,
+                                 struct otad_errinfo *ei) OTAD_MUSTCHECK;
 /** The newest build of a product with these bytes. */
 enum otad_err build_find_sha256(struct db *db, int64_t product,
                                 const uint8_t sha256[OTAD_SHA256_LEN], struct build *out,
@@ -60,12 +64,27 @@ enum otad_err build_set_withdrawn(struct db *db, int64_t seq, int64_t at_s,
                                   struct otad_errinfo *ei) OTAD_MUSTCHECK;
 enum otad_err build_set_notes(struct db *db, int64_t seq, const char *notes,
                               struct otad_errinfo *ei) OTAD_MUSTCHECK;
-/** Deletes the row; its image stays until blob_sweep_unused(). */
+/** Deletes the row; its image stays until blob_drop_unused(). */
 enum otad_err build_delete(struct db *db, int64_t seq, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Newest first, with seq below `before` (0 = from the newest). */
 enum otad_err build_list(struct db *db, int64_t product, int64_t before, int64_t limit,
                          enum otad_err (*each)(void *arg, const struct build *b), void *arg,
                          struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** The next build behind `after` (a seq, 0 = from the oldest) that has its image and at least
+ * `keep` newer ones of its product and kind that have theirs. @return OTAD_E_NOENT when there is
+ * none */
+enum otad_err build_find_surplus(struct db *db, int64_t after, int64_t keep, struct build *out,
+                                 struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Notes that the build's image was let go: nobody gets it any more (withdrawn), its row stays.
+ *  blob_prune() is the other half. */
+enum otad_err build_prune(struct db *db, int64_t seq, int64_t now_s,
+                          struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Gives a pruned build its image back, from a new upload; it can be delivered again. */
+enum otad_err build_restore(struct db *db, int64_t seq, int64_t image,
+                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 #endif

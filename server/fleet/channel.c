@@ -31,6 +31,13 @@ static const char sql_pause[] =
 static const char sql_of_build[] =
     "SELECT name FROM channel WHERE app = :build UNION SELECT name FROM channel WHERE fs = :build"
     " ORDER BY 1";
+/* The inner SELECT is sql_previous of each channel. */
+static const char sql_wants[] =
+    "SELECT 1 FROM channel AS c WHERE c.product = :product AND :build IN (c.app, c.fs,"
+    " (SELECT h.build FROM channel_history AS h JOIN build AS b ON b.seq = h.build"
+    "  WHERE h.product = c.product AND h.name = c.name AND h.kind = :kind"
+    "  AND h.build <> coalesce(CASE :kind WHEN 'app' THEN c.app ELSE c.fs END, 0)"
+    "  AND b.withdrawn_at_s IS NULL ORDER BY h.seq DESC LIMIT 1)) LIMIT 1";
 
 bool channel_name_is_valid(const char *text)
 {
@@ -254,4 +261,15 @@ enum otad_err channel_of_build(struct db *db, int64_t build_seq,
         err = each(arg, db_text(&q, 0));
     enum otad_err end = db_end(&q, ei);
     return err != OTAD_E_OK ? err : end;
+}
+
+enum otad_err channel_wants(struct db *db, const struct build *b, bool *out,
+                            struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_wants);
+    db_bind_int(&q, ":product", b->product);
+    db_bind_int(&q, ":build", b->seq);
+    db_bind_text(&q, ":kind", build_kind_name(b->kind));
+    *out = db_step(&q);
+    return db_end(&q, ei);
 }

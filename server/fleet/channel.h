@@ -55,4 +55,8 @@ enum otad_err channel_of_build(struct db *db, int64_t build_seq,
                                enum otad_err (*each)(void *arg, const char *name), void *arg,
                                struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
+/** Whether a channel points at the build, or its undo would. */
+enum otad_err channel_wants(struct db *db, const struct build *b, bool *out,
+                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
 #endif

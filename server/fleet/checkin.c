@@ -6,13 +6,15 @@
 
 #include "base/hex.h"
 
-/* One statement over five tables, so one read transaction: two lock calls instead of ten. Every
+/* One statement over six tables, so one read transaction: two lock calls instead of ten. Every
  * table is reached by a unique index. A withdrawn build is no target, whoever still names it. */
 static const char sql_checkin[] =
     "SELECT p.id, p.disabled, p.max_devices, p.device_count, d.id, d.blocked, d.held, d.version,"
     " c.paused AND (:fs OR d.pin IS NULL), b.seq, b.id, b.version, b.number, i.id, i.size_bytes, "
     "i.md5,"
-    " i.sha256, i.identities, b.kind"
+    " i.sha256, i.identities, b.kind, p.access = 'key', p.client = 'tasmota',"
+    " CASE WHEN :key IS NULL THEN 0 ELSE EXISTS (SELECT 1 FROM product_key AS k"
+    "  WHERE k.product = p.id AND k.hash = :key AND k.revoked_at_s IS NULL) END"
     " FROM product AS p"
     " LEFT JOIN device AS d ON d.product = p.id AND d.mac = :mac"
     " LEFT JOIN channel AS c ON c.product = p.id AND c.name = CASE"
@@ -28,7 +30,8 @@ static const char sql_checkin[] =
 static const char sql_build[] =
     "SELECT p.id, p.disabled, p.max_devices, p.device_count, d.id, d.blocked, d.held, d.version,"
     " 0, b.seq, b.id, b.version, b.number, i.id, i.size_bytes, i.md5, i.sha256, i.identities,"
-    " b.kind, p.slug, d.mac, b.withdrawn_at_s IS NOT NULL"
+    " b.kind, p.access = 'key', p.client = 'tasmota', 0, p.slug, d.mac,"
+    " b.withdrawn_at_s IS NOT NULL"
     " FROM build AS b JOIN product AS p ON p.id = b.product JOIN image AS i ON i.id = b.image"
     " LEFT JOIN device AS d ON d.product = p.id AND d.id = CASE WHEN :device <> 0 THEN :device"
     "  ELSE (SELECT id FROM device WHERE product = b.product AND mac = :mac) END"
@@ -69,6 +72,9 @@ static void read_row(struct db_q *q, struct checkin_row *r)
     r->kind = BUILD_APP;
     if (kind != NULL)
         (void)build_kind_parse(kind, &r->kind); /* the table's CHECK allows no other word */
+    r->needs_key = db_int(q, 19) != 0;
+    r->tasmota = db_int(q, 20) != 0;
+    r->key_ok = db_int(q, 21) != 0;
 }
 
 enum otad_err checkin_load(struct db *db, const struct checkin_query *query,
@@ -80,6 +86,8 @@ enum otad_err checkin_load(struct db *db, const struct checkin_query *query,
     db_bind_text(&q, ":channel", query->channel);
     db_bind_int(&q, ":fs", query->fs);
     db_bind_int(&q, ":build", query->build);
+    /* The index compares hashes of the key: its timing says nothing about the key. */
+    db_bind_blob(&q, ":key", query->key_hash, OTAD_SHA256_LEN);
     struct checkin_row row;
     bool found = db_step(&q);
     if (found)
@@ -104,9 +112,9 @@ enum otad_err checkin_load_build(struct db *db, const struct checkin_build_query
     bool found = db_step(&q);
     if (found) {
         read_row(&q, out);
-        db_copy_text(&q, 19, slug, OTAD_SLUG_MAX + 1);
-        *mac = (uint64_t)db_int(&q, 20);
-        *withdrawn = db_int(&q, 21) != 0;
+        db_copy_text(&q, 22, slug, OTAD_SLUG_MAX + 1);
+        *mac = (uint64_t)db_int(&q, 23);
+        *withdrawn = db_int(&q, 24) != 0;
     }
     enum otad_err err = db_end(&q, ei);
     return err == OTAD_E_OK && !found ? otad_fail(ei, OTAD_E_NOENT, "no_build") : err;

@@ -14,15 +14,19 @@
 /** What to look up. */
 struct checkin_query {
     const char *slug;
-    uint64_t mac;        /* 0 = anonymous */
-    const char *channel; /* asked for by the client, "" = none; the owner's choice wins */
-    bool fs;             /* the target is the channel's filesystem build */
-    int64_t build;       /* seq: the target whatever pin and channel say; 0 = as they say */
+    uint64_t mac;            /* 0 = anonymous */
+    const char *channel;     /* asked for by the client, "" = none; the owner's choice wins */
+    bool fs;                 /* the target is the channel's filesystem build */
+    const uint8_t *key_hash; /* SHA-256 of the presented product key, NULL = none */
+    int64_t build;           /* seq: the target whatever pin and channel say; 0 = as they say */
 };
 
 struct checkin_row {
     int64_t product;
     bool disabled;
+    bool needs_key; /* the product's access is `key` */
+    bool key_ok;    /* query.key_hash is a key of the product in force */
+    bool tasmota;   /* the product's client is `tasmota` */
     int64_t max_devices, device_count;
     int64_t device; /* 0 = not registered */
     bool blocked, held;
@@ -41,7 +45,8 @@ struct checkin_row {
     enum build_kind kind;
 };
 
-/** @return OTAD_E_OK, OTAD_E_NOENT (no such product), or a database error. */
+/** Reads them. Whether a device without a right key is to be answered at all is the caller's.
+ *  @return OTAD_E_OK, OTAD_E_NOENT (no such product), or a database error. */
 enum otad_err checkin_load(struct db *db, const struct checkin_query *query,
                            struct checkin_row *out, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
@@ -52,7 +57,8 @@ struct checkin_build_query {
     uint64_t mac;          /* 0 = anonymous */
 };
 
-/** The facts of such a request: the row's target is that build, even a withdrawn one.
+/** The facts of such a request: the row's target is that build, even a withdrawn one; key_ok is
+ *  false.
  *  @param slug       receives the product's slug
  *  @param mac        receives the device's MAC, 0 when the product has no such device
  *  @param withdrawn  receives whether the build was withdrawn

@@ -43,6 +43,7 @@ static const char sql_delete[] = "DELETE FROM device WHERE id = :id";
 static const char sql_scan_fit[] =
     "SELECT mac, chip, agent, free_space, chip_size FROM device WHERE product = :product"
     " ORDER BY mac";
+static const char sql_any_pinned[] = "SELECT 1 FROM device WHERE pin = :build LIMIT 1";
 
 static void read_row(struct db_q *q, struct device *d)
 {
@@ -179,4 +180,13 @@ enum otad_err device_scan_fit(struct db *db, int64_t product,
     }
     enum otad_err end = db_end(&q, ei);
     return err != OTAD_E_OK ? err : end;
+}
+
+enum otad_err device_any_pinned(struct db *db, int64_t build_seq, bool *out,
+                                struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_any_pinned);
+    db_bind_int(&q, ":build", build_seq);
+    *out = db_step(&q);
+    return db_end(&q, ei);
 }

@@ -76,4 +76,8 @@ enum otad_err device_scan_fit(struct db *db, int64_t product,
                               enum otad_err (*each)(void *arg, const struct device *d), void *arg,
                               struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
+/** Whether any device is pinned to this build. */
+enum otad_err device_any_pinned(struct db *db, int64_t build_seq, bool *out,
+                                struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
 #endif

@@ -87,7 +87,8 @@ enum otad_err ingest_find_existing(const struct intake *w, struct db *db, bool *
     if (memcmp(b.sha256, w->job->sha256, sizeof b.sha256) != 0)
         return version_taken(w, db, &b, ei);
     w->job->build = b;
-    *found = true;
+    /* What retention let go may come back; what somebody withdrew may not. */
+    *found = b.pruned_at_s == 0 || b.withdrawn_at_s < b.pruned_at_s;
     return OTAD_E_OK;
 }
 
@@ -200,6 +201,20 @@ static enum otad_err insert_build(struct intake *w, struct db *db, const struct 
     return err;
 }
 
+/* The same bytes again of a build whose image retention let go. */
+static enum otad_err restore_build(struct intake *w, struct db *db, struct otad_errinfo *ei)
+{
+    struct build *b = &w->job->build;
+    int64_t old = b->image;
+    ingest_warn(w->job,
+                "This build was here before; retention had let its image go, and will again "
+                "once no channel and no pin wants it");
+    enum otad_err err = build_restore(db, b->seq, w->image, ei);
+    if (err == OTAD_E_OK)
+        err = blob_drop_unused(db, old, ei);
+    return err == OTAD_E_OK ? build_find_seq(db, b->seq, b, ei) : err;
+}
+
 static enum otad_err note_name(void *arg, const char *name)
 {
     (void)name;
@@ -229,6 +244,7 @@ enum otad_err ingest_link(struct intake *w, struct db *db, int64_t now_s, struct
 {
     struct product p;
     w->job->n_warnings = w->n_warnings; /* it may run twice */
+    w->job->build = (struct build){.seq = 0};
     enum otad_err err = product_find_id(db, w->job->product, &p, ei);
     if (err == OTAD_E_OK)
         err = ingest_find_existing(w, db, &w->job->existed, ei);
@@ -240,7 +256,8 @@ enum otad_err ingest_link(struct intake *w, struct db *db, int64_t now_s, struct
     if (err == OTAD_E_OK)
         err = link_image(w, db, now_s, ei);
     if (err == OTAD_E_OK)
-        err = insert_build(w, db, &p, now_s, ei);
+        err =
+            w->job->build.seq != 0 ? restore_build(w, db, ei) : insert_build(w, db, &p, now_s, ei);
     if (err == OTAD_E_OK)
         err = release(w, db, &p, now_s, ei);
     return err == OTAD_E_OK ? write_audit(w, db, now_s, ei) : err;

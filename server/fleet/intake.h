@@ -29,8 +29,11 @@ void ingest_warn(struct ingest_job *job, const char *fmt, ...) OTAD_PRINTF(2, 3)
 enum otad_err ingest_hint_curl(const struct intake *w, const char *version,
                                struct otad_errinfo *ei);
 
-/** Looks for a build with this version. @return OTAD_E_OK with *found (then job->build is it), or
- *  OTAD_E_CONFLICT when it has other bytes: the hint is the curl with the next version */
+/** Looks for a build with this version.
+ *  @param found  false when there is none, and when retention has let its image go: then
+ *                job->build.seq is not 0, and the build is to be restored
+ *  @return OTAD_E_OK with job->build set when there is one, or OTAD_E_CONFLICT when it has other
+ *          bytes: the hint is the curl with the next version */
 enum otad_err ingest_find_existing(const struct intake *w, struct db *db, bool *found,
                                    struct otad_errinfo *ei);
 

@@ -37,7 +37,7 @@ bool key_role_parse(const char *text, enum key_role *out)
     return false;
 }
 
-enum otad_err key_set_name(struct key *k, const char *name, struct otad_errinfo *ei)
+enum otad_err key_name_check(const char *name, struct otad_errinfo *ei)
 {
     size_t n = strlen(name);
     if (n == 0 || n > OTAD_NAME_MAX)
@@ -46,8 +46,15 @@ enum otad_err key_set_name(struct key *k, const char *name, struct otad_errinfo 
         if ((unsigned char)*at < 0x20 || *at == 0x7f || *at == '/')
             return otad_fail(ei, OTAD_E_INVALID,
                              "A key's name can't hold a slash or a control character");
-    memcpy(k->name, name, n + 1);
     return OTAD_E_OK;
+}
+
+enum otad_err key_set_name(struct key *k, const char *name, struct otad_errinfo *ei)
+{
+    enum otad_err err = key_name_check(name, ei);
+    if (err == OTAD_E_OK)
+        memcpy(k->name, name, strlen(name) + 1);
+    return err;
 }
 
 static enum otad_err make_secret(char text[KEY_TEXT], uint8_t hash[OTAD_SHA256_LEN],

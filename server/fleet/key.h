@@ -28,8 +28,12 @@ const char *key_role_name(enum key_role role);
 /** @return false, *out unchanged, for another word than viewer, publisher, admin. */
 bool key_role_parse(const char *text, enum key_role *out);
 
-/** Sets a key's name: 1 to OTAD_NAME_MAX bytes, without control characters, and without '/',
- * because it stands in the path that revokes it. @return OTAD_E_OK, OTAD_E_INVALID with words */
+/** Whether a text can be a key's name: 1 to OTAD_NAME_MAX bytes, without control characters, and
+ *  without '/', because it stands in the path that revokes it.
+ *  @return OTAD_E_OK, OTAD_E_INVALID with words */
+enum otad_err key_name_check(const char *name, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Sets a key's name. @return OTAD_E_OK, or as key_name_check() */
 enum otad_err key_set_name(struct key *k, const char *name, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Makes a key (k's name, role, product, created_at_s count).

@@ -4,6 +4,7 @@
 #define OTAD_FLEET_OTAD_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/clock.h"
 #include "base/config.h"
@@ -35,7 +36,9 @@ struct otad {
     struct events *events;
     struct answer_cache *answers;
     uint8_t url_key[TOKEN_KEY_LEN]; /* tokens of /static URLs are made with it */
-    pthread_rwlock_t config_lock;   /* a reload writes, everybody else reads */
+    _Atomic int64_t
+        key_refused_ms;           /* monotonic: a missing product key was last logged, 0 = never */
+    pthread_rwlock_t config_lock; /* a reload writes, everybody else reads */
     struct config config;
 };
 

@@ -6,7 +6,7 @@
 
 #define COLUMNS                                                                                    \
     "id, slug, name, chip, disabled, default_channel, max_devices, device_count,"                  \
-    " anonymous_checkins, last_number, created_at_s"
+    " anonymous_checkins, last_number, created_at_s, access, client"
 
 static const char sql_by_slug[] = "SELECT " COLUMNS " FROM product WHERE slug = :slug";
 static const char sql_by_id[] = "SELECT " COLUMNS " FROM product WHERE id = :id";
@@ -15,7 +15,8 @@ static const char sql_list[] =
 static const char sql_insert[] = "INSERT INTO product (slug, name, max_devices, created_at_s)"
                                  " VALUES (:slug, :name, :max_devices, :created_at_s) RETURNING id";
 static const char sql_save[] =
-    "UPDATE product SET name = :name, chip = :chip, disabled = :disabled,"
+    "UPDATE product SET name = :name, chip = :chip, disabled = :disabled, access = :access,"
+    " client = :client,"
     " default_channel = :default_channel, max_devices = :max_devices WHERE id = :id";
 static const char sql_note_build[] =
     "UPDATE product SET last_number = max(last_number, :number),"
@@ -23,6 +24,39 @@ static const char sql_note_build[] =
 static const char sql_anonymous[] =
     "UPDATE product SET anonymous_checkins = anonymous_checkins + :n WHERE id = :id";
 static const char sql_delete[] = "DELETE FROM product WHERE id = :id";
+
+static const char *const accesses[] = {"open", "key"};
+static const char *const clients[] = {"", "tasmota"};
+
+const char *product_access_name(enum product_access access)
+{
+    return accesses[access];
+}
+
+bool product_access_parse(const char *text, enum product_access *out)
+{
+    for (size_t i = 0; i < OTAD_COUNT(accesses); i++)
+        if (strcmp(text, accesses[i]) == 0) {
+            *out = (enum product_access)i;
+            return true;
+        }
+    return false;
+}
+
+const char *product_client_name(enum product_client client)
+{
+    return clients[client];
+}
+
+bool product_client_parse(const char *text, enum product_client *out)
+{
+    for (size_t i = 0; i < OTAD_COUNT(clients); i++)
+        if (strcmp(text, clients[i]) == 0) {
+            *out = (enum product_client)i;
+            return true;
+        }
+    return false;
+}
 
 bool product_slug_is_valid(const char *text)
 {
@@ -46,6 +80,14 @@ static void read_row(struct db_q *q, struct product *p)
     p->anonymous_checkins = db_int(q, 8);
     p->last_number = db_int(q, 9);
     p->created_at_s = db_int(q, 10);
+    /* The table's CHECKs allow no other words; should one be there, the door stays shut. */
+    const char *access = db_text(q, 11), *client = db_text(q, 12);
+    p->access = PRODUCT_ACCESS_KEY;
+    p->client = PRODUCT_CLIENT_ANY;
+    if (access != NULL)
+        (void)product_access_parse(access, &p->access);
+    if (client != NULL)
+        (void)product_client_parse(client, &p->client);
 }
 
 static enum otad_err read_one(struct db_q *q, struct product *out, bool *found,
@@ -111,6 +153,8 @@ enum otad_err product_save(struct db *db, const struct product *p, struct otad_e
     db_bind_text(&q, ":name", p->name);
     db_bind_text(&q, ":chip", p->chip);
     db_bind_int(&q, ":disabled", p->disabled);
+    db_bind_text(&q, ":access", product_access_name(p->access));
+    db_bind_text(&q, ":client", product_client_name(p->client));
     db_bind_text(&q, ":default_channel", p->default_channel);
     db_bind_int(&q, ":max_devices", p->max_devices);
     db_bind_int(&q, ":id", p->id);

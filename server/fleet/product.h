@@ -9,12 +9,20 @@
 #include "db/db.h"
 #include "otad/limits.h"
 
+/** Who gets something on the device paths of a product. */
+enum product_access { PRODUCT_ACCESS_OPEN, PRODUCT_ACCESS_KEY };
+
+/** What all devices of a product are. */
+enum product_client { PRODUCT_CLIENT_ANY, PRODUCT_CLIENT_TASMOTA };
+
 struct product {
     int64_t id;
     char slug[OTAD_SLUG_MAX + 1];
     char name[OTAD_NAME_MAX + 1];
     char chip[16]; /* "" until the first build sets it */
     bool disabled;
+    enum product_access access;
+    enum product_client client;
     char default_channel[OTAD_CHANNEL_MAX + 1];
     int64_t max_devices;
     int64_t device_count;
@@ -25,6 +33,13 @@ struct product {
 
 /** Whether text is [a-z0-9][a-z0-9._-]{0,62}. */
 bool product_slug_is_valid(const char *text);
+
+/** Words of the API and of the table: "open" and "key"; "" and "tasmota".
+ *  Parsing @return false, *out unchanged, for another word. */
+const char *product_access_name(enum product_access access);
+bool product_access_parse(const char *text, enum product_access *out);
+const char *product_client_name(enum product_client client);
+bool product_client_parse(const char *text, enum product_client *out);
 
 /** @return OTAD_E_OK, OTAD_E_NOENT (with words), or a database error. */
 enum otad_err product_find(struct db *db, const char *slug, struct product *out,
@@ -38,7 +53,7 @@ enum otad_err product_find_id(struct db *db, int64_t id, struct product *out,
 enum otad_err product_create(struct db *db, struct product *p,
                              struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** Writes name, chip, disabled, default_channel and max_devices of p->id. */
+/** Writes name, chip, disabled, access, client, default_channel and max_devices of p->id. */
 enum otad_err product_save(struct db *db, const struct product *p,
                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
 

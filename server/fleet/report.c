@@ -26,6 +26,15 @@ static const char sql_by_build[] =
     " WHERE u.device = :device AND b.id = :build ORDER BY u.id DESC LIMIT 1";
 static const char sql_newest[] =
     "SELECT id FROM \"update\" WHERE device = :device ORDER BY id DESC LIMIT 1";
+/* The last of the rows that one step of pruning looks at. */
+static const char sql_prune_last[] =
+    "SELECT at_s, id FROM report WHERE (at_s, id) > (:after_s, :after_id) AND at_s < :before"
+    " ORDER BY at_s, id LIMIT 1 OFFSET :skip";
+static const char sql_prune[] =
+    "DELETE FROM report WHERE (at_s, id) > (:after_s, :after_id) AND (at_s, id) <= (:last_s, "
+    ":last_id)"
+    " AND NOT EXISTS (SELECT 1 FROM \"update\" AS u WHERE u.id = report.\"update\""
+    "  AND u.id = (SELECT max(id) FROM \"update\" WHERE device = u.device))";
 
 bool report_result_is_valid(const char *text)
 {
@@ -152,4 +161,37 @@ enum otad_err report_list(struct db *db, int64_t update,
     }
     enum otad_err end = db_end(&q, ei);
     return err != OTAD_E_OK ? err : end;
+}
+
+/* Moves *next to the last row to look at, or behind all that are old. */
+static enum otad_err find_last(struct db *db, struct prune *next, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_prune_last);
+    db_bind_int(&q, ":after_s", next->after_s);
+    db_bind_int(&q, ":after_id", next->after_id);
+    db_bind_int(&q, ":before", next->before_s);
+    db_bind_int(&q, ":skip", next->rows - 1);
+    next->done = !db_step(&q);
+    next->after_s = next->done ? next->before_s - 1 : db_int(&q, 0);
+    next->after_id = next->done ? INT64_MAX : db_int(&q, 1);
+    return db_end(&q, ei);
+}
+
+enum otad_err report_prune(struct db *db, struct prune *p, struct otad_errinfo *ei)
+{
+    struct prune next = *p;
+    enum otad_err err = find_last(db, &next, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    struct db_q q = db_query(db, sql_prune);
+    db_bind_int(&q, ":after_s", p->after_s);
+    db_bind_int(&q, ":after_id", p->after_id);
+    db_bind_int(&q, ":last_s", next.after_s);
+    db_bind_int(&q, ":last_id", next.after_id);
+    err = db_run(&q, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    next.gone += db_changes(db);
+    *p = next;
+    return OTAD_E_OK;
 }

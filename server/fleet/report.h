@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "db/db.h"
+#include "fleet/prune.h"
 #include "otad/limits.h"
 
 #define REPORT_INTERVAL_S 10            /* one report a device and update in this time */
@@ -45,5 +46,9 @@ enum otad_err report_record(struct db *db, int64_t product, uint64_t mac, struct
 enum otad_err report_list(struct db *db, int64_t update,
                           enum otad_err (*each)(void *arg, const struct report *r), void *arg,
                           struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** One step of pruning: deletes reports from before p->before_s, but none of a device's newest
+ *  update. */
+enum otad_err report_prune(struct db *db, struct prune *p, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 #endif

@@ -31,6 +31,16 @@ static const char sql_list[] = SELECT "WHERE \"update\" = :update ORDER BY id";
 static const char sql_abort_open[] =
     "UPDATE transfer SET state = 'aborted', cause = :cause, detail = :detail, ended_at_s = :now"
     " WHERE state = 'downloading'";
+/* The last of the rows that one step of pruning looks at. */
+static const char sql_prune_last[] =
+    "SELECT id FROM transfer WHERE id > :after AND id < :before ORDER BY id LIMIT 1 OFFSET :skip";
+static const char sql_prune[] =
+    "DELETE FROM transfer WHERE id > :after AND id <= :last AND state <> 'downloading'"
+    " AND NOT EXISTS (SELECT 1 FROM \"update\" AS u WHERE u.id = transfer.\"update\""
+    "  AND u.id = (SELECT max(id) FROM \"update\" WHERE device = u.device))";
+static const char sql_delete_some[] =
+    "DELETE FROM transfer WHERE id IN"
+    " (SELECT id FROM transfer WHERE \"update\" = :update LIMIT :room)";
 
 static const char *const states[] = {"downloading", "sent", "aborted"};
 
@@ -39,12 +49,18 @@ const char *transfer_state_name(enum transfer_state state)
     return states[state];
 }
 
+/* The lowest id of a millisecond. */
+static int64_t id_of(int64_t wall_ms)
+{
+    return wall_ms << 20;
+}
+
 int64_t transfer_new_id(int64_t wall_ms)
 {
     static _Atomic int64_t last; /* the one number that all threads must share */
     int64_t before = atomic_load(&last), id;
     do {
-        id = wall_ms << 20;
+        id = id_of(wall_ms);
         if (id <= before)
             id = before + 1;
     } while (!atomic_compare_exchange_weak(&last, &before, id));
@@ -207,4 +223,46 @@ enum otad_err transfer_abort_open(struct db *db, const char *cause, const char *
         return err;
     q = db_query(db, sql_parts_forget);
     return db_run(&q, ei);
+}
+
+/* @param last  below `before` when there are more rows than p->rows */
+static enum otad_err find_last(struct db *db, const struct prune *p, int64_t before, int64_t *last,
+                               struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_prune_last);
+    db_bind_int(&q, ":after", p->after_id);
+    db_bind_int(&q, ":before", before);
+    db_bind_int(&q, ":skip", p->rows - 1);
+    *last = db_step(&q) ? db_int(&q, 0) : before;
+    return db_end(&q, ei);
+}
+
+enum otad_err transfer_prune(struct db *db, struct prune *p, struct otad_errinfo *ei)
+{
+    int64_t last, before = p->before_s > 0 ? id_of(p->before_s * 1000) : 0;
+    enum otad_err err = find_last(db, p, before, &last, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    struct db_q q = db_query(db, sql_prune);
+    db_bind_int(&q, ":after", p->after_id);
+    db_bind_int(&q, ":last", last < before ? last : before - 1);
+    err = db_run(&q, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    p->gone += db_changes(db);
+    p->after_id = last;
+    p->done = last >= before;
+    return OTAD_E_OK;
+}
+
+enum otad_err transfer_delete_some(struct db *db, int64_t update, int64_t room, int64_t *gone,
+                                   struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_delete_some);
+    db_bind_int(&q, ":update", update);
+    db_bind_int(&q, ":room", room);
+    enum otad_err err = db_run(&q, ei);
+    if (err == OTAD_E_OK)
+        *gone = db_changes(db);
+    return err;
 }

@@ -8,6 +8,7 @@
 
 #include "db/db.h"
 #include "fleet/intervals.h"
+#include "fleet/prune.h"
 
 enum transfer_state { TRANSFER_DOWNLOADING, TRANSFER_SENT, TRANSFER_ABORTED };
 
@@ -75,5 +76,15 @@ enum otad_err transfer_list(struct db *db, int64_t update,
 /** Ends what a daemon that died left open: nobody can finish it any more. */
 enum otad_err transfer_abort_open(struct db *db, const char *cause, const char *detail,
                                   int64_t now_s, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** One step of pruning: deletes ended transfers begun before p->before_s, but none of a device's
+ *  newest update. Their age is told by the id, which begins with the time. */
+enum otad_err transfer_prune(struct db *db, struct prune *p,
+                             struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Deletes up to `room` transfers of an update that is to go itself.
+ *  @param gone  how many were deleted; fewer than room: all there were */
+enum otad_err transfer_delete_some(struct db *db, int64_t update, int64_t room, int64_t *gone,
+                                   struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 #endif

@@ -59,6 +59,15 @@ static const struct {
     {"-updated_at", sql_list_changed_last,  sql_device_changed_last,  false, true },
     {"updated_at",  sql_list_changed_first, sql_device_changed_first, true,  true },
 };
+static const char sql_any_open[] = "SELECT 1 FROM \"update\" WHERE build = :build"
+                                   " AND state IN ('pending', 'in_progress', 'sent') LIMIT 1";
+static const char sql_next_old[] =
+    "SELECT u.created_at_s, u.id, u.updated_at_s < :before"
+    " AND u.state NOT IN ('pending', 'in_progress', 'sent')"
+    " AND u.id <> (SELECT max(id) FROM \"update\" WHERE device = u.device)"
+    " FROM \"update\" AS u WHERE (u.created_at_s, u.id) > (:after_s, :after_id)"
+    " AND u.created_at_s < :before ORDER BY u.created_at_s, u.id LIMIT 1";
+static const char sql_delete[] = "DELETE FROM \"update\" WHERE id = :id";
 
 static const char *const states[] = {
     "pending", "in_progress", "sent", "installed", "failed", "rolled_back", "attempts_exhausted"};
@@ -219,4 +228,35 @@ enum otad_err update_list(struct db *db, const struct update_filter *f,
     }
     enum otad_err end = db_end(&q, ei);
     return err != OTAD_E_OK ? err : end;
+}
+
+enum otad_err update_any_open(struct db *db, int64_t build_seq, bool *out, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_any_open);
+    db_bind_int(&q, ":build", build_seq);
+    *out = db_step(&q);
+    return db_end(&q, ei);
+}
+
+enum otad_err update_next_old(struct db *db, struct prune *p, int64_t *id, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_next_old);
+    db_bind_int(&q, ":after_s", p->after_s);
+    db_bind_int(&q, ":after_id", p->after_id);
+    db_bind_int(&q, ":before", p->before_s);
+    *id = 0;
+    p->done = !db_step(&q);
+    if (!p->done) {
+        p->after_s = db_int(&q, 0);
+        p->after_id = db_int(&q, 1);
+        *id = db_int(&q, 2) != 0 ? p->after_id : 0;
+    }
+    return db_end(&q, ei);
+}
+
+enum otad_err update_delete(struct db *db, int64_t id, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_delete);
+    db_bind_int(&q, ":id", id);
+    return db_run(&q, ei);
 }

@@ -8,6 +8,7 @@
 
 #include "db/db.h"
 #include "fleet/build.h"
+#include "fleet/prune.h"
 
 enum update_state {
     UPDATE_PENDING,
@@ -85,5 +86,18 @@ void update_first(struct update_filter *f);
 enum otad_err update_list(struct db *db, const struct update_filter *f,
                           enum otad_err (*each)(void *arg, const struct update *u), void *arg,
                           struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Whether any device's update to this build is open. */
+enum otad_err update_any_open(struct db *db, int64_t build_seq, bool *out,
+                              struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Moves a walk of pruning to its next update, oldest first.
+ *  @param id  receives it when it may go: over, untouched since p->before_s, and not its device's
+ *             newest; else 0 */
+enum otad_err update_next_old(struct db *db, struct prune *p, int64_t *id,
+                              struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Deletes an update with its reports and transfers. */
+enum otad_err update_delete(struct db *db, int64_t id, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 #endif

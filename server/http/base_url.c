@@ -13,5 +13,5 @@ void http_base_url(const struct http_req *req, const char *public_url, char *out
     if (n > 0)
         (void)snprintf(out, room, "%.*s", (int)n, public_url);
     else
-        (void)snprintf(out, room, "http://%s", http_req_local(req));
+        (void)snprintf(out, room, "%s://%s", http_req_scheme(req), http_req_local(req));
 }

@@ -7,9 +7,9 @@
 
 #include "http/request.h"
 
-/** Writes public_url without a slash at its end, or, when that is "", "http://" and the listener's
- *  own address as this connection reached it. The Host header is never used: it may lack the port,
- *  and anybody can send any. */
+/** Writes public_url without a slash at its end, or, when that is "", the listener's own address as
+ *  this connection reached it, behind "http://" or what a trusted proxy names instead. The Host
+ * header is never used: it may lack the port, and anybody can send any. */
 void http_base_url(const struct http_req *req, const char *public_url, char *out, size_t room);
 
 #endif

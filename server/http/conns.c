@@ -89,6 +89,12 @@ static struct address **find_address(struct conns *c, uint64_t key)
     return at;
 }
 
+static bool is_exempt(const struct net_list *exempt, const struct sockaddr *addr)
+{
+    struct net_addr ip;
+    return exempt->n > 0 && net_addr_of(addr, &ip) && net_list_has(exempt, &ip);
+}
+
 bool conns_may_accept(struct conns *c, const struct sockaddr *addr)
 {
     (void)pthread_mutex_lock(&c->lock);
@@ -96,7 +102,8 @@ bool conns_may_accept(struct conns *c, const struct sockaddr *addr)
     size_t of_address = a != NULL ? a->n : 0;
     size_t reserve = c->limits.max * RESERVE_PCT / 100;
     size_t room = of_address < FEW_CONNECTIONS ? c->limits.max : c->limits.max - reserve;
-    bool ok = c->n < room && of_address < c->limits.per_address;
+    bool ok =
+        c->n < room && (of_address < c->limits.per_address || is_exempt(&c->limits.exempt, addr));
     (void)pthread_mutex_unlock(&c->lock);
     return ok;
 }

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "base/net.h"
+
 /** What a connection is doing; the sweep's deadlines hang on it. */
 enum conn_phase {
     CONN_HEAD,   /* a request head is expected or arriving */
@@ -31,6 +33,7 @@ struct conn {
 struct conn_limits {
     size_t max, per_address;
     int64_t header_timeout_ms, body_timeout_ms, idle_timeout_ms;
+    struct net_list exempt; /* from per_address: proxies, behind which there are many clients */
 };
 
 /** Opaque, thread-safe. */

@@ -12,7 +12,7 @@ struct seen_headers {
     bool folded, bad_name, bad_encoding;
 };
 
-static bool name_is(const char *key, size_t n, const char *name)
+bool header_name_is(const char *key, size_t n, const char *name)
 {
     return n == strlen(name) && strncasecmp(key, name, n) == 0;
 }
@@ -43,11 +43,11 @@ static enum MHD_Result look(void *cls, enum MHD_ValueKind kind, const char *key,
     /* MHD takes "Content-Length : 5" for a header it doesn't know; a proxy may not. */
     if (key_n == 0 || memchr(key, ' ', key_n) != NULL || memchr(key, '\t', key_n) != NULL)
         seen->bad_name = true;
-    if (name_is(key, key_n, "Content-Length"))
+    if (header_name_is(key, key_n, "Content-Length"))
         seen->lengths++;
-    else if (name_is(key, key_n, "Host"))
+    else if (header_name_is(key, key_n, "Host"))
         seen->hosts++;
-    else if (name_is(key, key_n, "Transfer-Encoding")) {
+    else if (header_name_is(key, key_n, "Transfer-Encoding")) {
         seen->encodings++;
         seen->bad_encoding |= value == NULL || strcasecmp(value, "chunked") != 0;
     }

@@ -53,7 +53,7 @@ static void *on_target(void *cls, const char *as_sent, struct MHD_Connection *mh
     }
     req->http = cls;
     req->mhd = mhd;
-    memcpy(req->path, raw, path_n); /* the query may hold a token: never logged */
+    target_copy_loggable(raw, path_n, req->path); /* the query may hold a token: never logged */
     req->asked = asked;
     asked->params.n = 0;
     req->target_ok = target_parse(raw, asked->text, &asked->target);
@@ -166,6 +166,10 @@ static enum MHD_Result on_head(struct http_req *req, const char *method, const c
     req->method = route_method(method);
     req->http10 = strcmp(version, "HTTP/1.1") != 0;
     enum otad_err err = guard_check(req, &ei);
+    if (err == OTAD_E_OK) {
+        trust_proxy(req);
+        err = trust_host(req, &ei);
+    }
     if (err == OTAD_E_OK)
         err = find_route(req, &ei);
     if (err == OTAD_E_OK)
@@ -262,8 +266,8 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
         return;
     if (req->on_end != NULL)
         tell_end(req, code);
-    log_debug(req->http->settings.log, "request", "status=%u address=%s path=%s", req->status,
-              req->address, req->path);
+    log_debug(req->http->settings.log, "request", "status=%u address=%s proxy=%s path=%s",
+              req->status, req->address, http_req_proxy(req), req->path);
     if (req->conn != NULL) {
         req->conn->request = NULL;
         conn_set_phase(req->conn, CONN_IDLE, http_now_ms());
@@ -277,6 +281,7 @@ static void on_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
     free(req->who);
     free(req->body);
     free(req->local);
+    free(req->proxy);
     free(req->asked);
     free(req);
 }
@@ -424,7 +429,18 @@ static struct conn_limits conn_limits(const struct http *http)
                                 .per_address = (size_t)s->limits.connections_per_address,
                                 .header_timeout_ms = s->limits.header_timeout_s * 1000,
                                 .body_timeout_ms = s->limits.body_timeout_s * 1000,
-                                .idle_timeout_ms = s->idle_timeout_s * 1000};
+                                .idle_timeout_ms = s->idle_timeout_s * 1000,
+                                .exempt = http->trust.proxies};
+}
+
+static void set_limits(struct http *http, const struct http_limits *limits)
+{
+    http->settings.limits = *limits; /* read only by conn_limits(), on the caller's thread */
+    http->settings.limits.trusted_proxies = http->settings.limits.allowed_hosts = NULL;
+    http->settings.limits.public_url = NULL;
+    trust_set(&http->trust, limits);
+    atomic_store(&http->image_max_bytes, limits->image_max_bytes);
+    atomic_store(&http->streams_max, limits->streams_max);
 }
 
 static struct http *make_http(const struct http_settings *settings)
@@ -434,11 +450,11 @@ static struct http *make_http(const struct http_settings *settings)
         return NULL;
     http->settings = *settings;
     http->silent = -1;
-    atomic_init(&http->image_max_bytes, settings->limits.image_max_bytes);
-    atomic_init(&http->streams_max, settings->limits.streams_max);
     (void)pthread_mutex_init(&http->waits_lock, NULL);
     (void)pthread_mutex_init(&http->streams_lock, NULL);
     (void)pthread_mutex_init(&http->kept_lock, NULL);
+    trust_init(&http->trust);
+    set_limits(http, &settings->limits);
     const struct conn_limits limits = conn_limits(http);
     http->conns = conns_new(&limits);
     http->sweeper_runs =
@@ -475,9 +491,7 @@ const char *http_address(const struct http *http, size_t i)
 
 void http_set_limits(struct http *http, const struct http_limits *limits)
 {
-    http->settings.limits = *limits; /* read only by conn_limits(), on the caller's thread */
-    atomic_store(&http->image_max_bytes, limits->image_max_bytes);
-    atomic_store(&http->streams_max, limits->streams_max);
+    set_limits(http, limits);
     const struct conn_limits conn = conn_limits(http);
     conns_set_limits(http->conns, &conn);
 }
@@ -540,6 +554,7 @@ void http_free(struct http **out)
         return;
     http_stop(http);
     conns_free(&http->conns);
+    trust_free(&http->trust);
     (void)pthread_mutex_destroy(&http->waits_lock);
     (void)pthread_mutex_destroy(&http->streams_lock);
     (void)pthread_mutex_destroy(&http->kept_lock);

@@ -12,13 +12,17 @@
 #include "http/request.h"
 #include "http/route.h"
 
-/** Numbers that a reload may change; see the option table for their meaning. */
+/** What a reload may change; see the option table for the meaning. Texts and lists are read during
+ *  the call that gets them, not kept; NULL = none. */
 struct http_limits {
     int64_t connections_per_address;
     int64_t header_timeout_s;
     int64_t body_timeout_s;
     int64_t image_max_bytes;
-    int64_t streams_max; /* streaming answers open at a time */
+    int64_t streams_max;                       /* streaming answers open at a time */
+    const struct option_list *trusted_proxies; /* of addresses and networks */
+    const struct option_list *allowed_hosts;
+    const char *public_url; /* its host is allowed too */
 };
 
 struct http_settings {

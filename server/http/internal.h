@@ -12,6 +12,8 @@
 
 #include "base/clock.h"
 #include "http/conns.h"
+#include "http/forwarded.h"
+#include "http/host.h"
 #include "http/http.h"
 #include "http/multipart.h"
 #include "http/reply.h"
@@ -50,6 +52,7 @@ struct http_req {
     enum http_stage stage;
     bool http10, device_path, target_ok, close_after;
     bool queued, queue_failed;
+    bool https;               /* a proxy says so */
     struct http_asked *asked; /* NULL once answered */
     struct http_who *who;     /* NULL on open and device routes */
     char *body;
@@ -64,10 +67,11 @@ struct http_req {
     void *on_end_arg;
     int64_t answer_ms;    /* monotonic time the answer began */
     uint64_t answer_base; /* bytes the peer had acknowledged by then, plus the answer's head */
-    char address[46];
+    char address[NET_TEXT_MAX];
+    char *proxy; /* NULL: none */
     char *local;
     unsigned status;
-    char path[]; /* as it came, without the query; two NULs follow */
+    char path[]; /* as it came, without query and product key; two NULs follow */
 };
 
 /* One event loop: a thread of MHD's with a listen socket. */
@@ -84,8 +88,18 @@ struct http_kept {
     int64_t used_ms;
 };
 
+/* Whom to believe; `own` stays as it is, the rest is what a reload may change. */
+struct http_trust {
+    struct host_names own;
+    pthread_rwlock_t lock; /* of the rest; only the main thread writes */
+    struct net_list proxies;
+    struct host_names allowed;
+    atomic_bool any_proxy; /* so that those who have none pay nothing */
+};
+
 struct http {
     struct http_settings settings;
+    struct http_trust trust;
     struct conns *conns;
     char addresses[OPTION_LIST_MAX][64];
     size_t n_addresses;
@@ -124,6 +138,16 @@ struct http_wait {
 
 /* guard.c: what MHD 0.9.75 lets pass and must not. */
 enum otad_err guard_check(struct http_req *req, struct otad_errinfo *ei);
+bool header_name_is(const char *key, size_t n, const char *name);
+
+/* trust.c */
+void trust_init(struct http_trust *trust); /* of a zeroed one: looks up this machine's names */
+void trust_free(struct http_trust *trust);
+void trust_set(struct http_trust *trust, const struct http_limits *limits);
+/* Takes over what a trusted proxy says about the client; for the first callback. */
+void trust_proxy(struct http_req *req);
+/* OTAD_E_OK, or OTAD_E_MISDIRECTED when a browser may have been led here by a stranger's name. */
+enum otad_err trust_host(struct http_req *req, struct otad_errinfo *ei);
 
 /* body.c */
 enum otad_err body_judge(struct http_req *req, struct otad_errinfo *ei);

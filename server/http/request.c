@@ -47,29 +47,32 @@ const char *http_req_path(const struct http_req *req)
     return req->path;
 }
 
-static void sockaddr_text(const struct sockaddr *addr, char *host, size_t room, unsigned *port)
+static void sockaddr_text(const struct sockaddr *addr, char host[NET_TEXT_MAX], unsigned *port)
 {
+    struct net_addr ip;
+    struct sockaddr_in in;
     host[0] = '\0';
     *port = 0;
-    if (addr->sa_family == AF_INET) {
-        struct sockaddr_in in;
-        memcpy(&in, addr, sizeof in);
-        (void)inet_ntop(AF_INET, &in.sin_addr, host, (socklen_t)room);
-        *port = ntohs(in.sin_port);
-    } else if (addr->sa_family == AF_INET6) {
-        struct sockaddr_in6 in6;
-        memcpy(&in6, addr, sizeof in6);
-        if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
-            (void)inet_ntop(AF_INET, &in6.sin6_addr.s6_addr[12], host, (socklen_t)room);
-        else
-            (void)inet_ntop(AF_INET6, &in6.sin6_addr, host, (socklen_t)room);
-        *port = ntohs(in6.sin6_port);
-    }
+    if (!net_addr_of(addr, &ip))
+        return;
+    net_addr_text(&ip, host);
+    memcpy(&in, addr, sizeof in); /* the port's place is the same in IPv6 */
+    *port = ntohs(in.sin_port);
 }
 
 const char *http_req_address(const struct http_req *req)
 {
     return req->address;
+}
+
+const char *http_req_proxy(const struct http_req *req)
+{
+    return req->proxy != NULL ? req->proxy : "";
+}
+
+const char *http_req_scheme(const struct http_req *req)
+{
+    return req->https ? "https" : "http";
 }
 
 const char *http_req_local(const struct http_req *const_req)
@@ -84,7 +87,7 @@ const char *http_req_local(const struct http_req *const_req)
     char host[INET6_ADDRSTRLEN];
     unsigned port;
     (void)getsockname(req->conn->fd, (struct sockaddr *)&addr, &len);
-    sockaddr_text((struct sockaddr *)&addr, host, sizeof host, &port);
+    sockaddr_text((struct sockaddr *)&addr, host, &port);
     req->local = malloc(INET6_ADDRSTRLEN + 10);
     if (req->local == NULL)
         return "localhost";
@@ -141,5 +144,5 @@ void request_set_address(struct http_req *req)
         MHD_get_connection_info(req->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     unsigned port;
     if (info != NULL && info->client_addr != NULL)
-        sockaddr_text(info->client_addr, req->address, sizeof req->address, &port);
+        sockaddr_text(info->client_addr, req->address, &port);
 }

@@ -27,10 +27,16 @@ const char *http_req_query_key(const struct http_req *req, size_t i);
 /** A request header by case-insensitive name, or NULL. */
 const char *http_req_header(const struct http_req *req, const char *name);
 bool http_req_is_head(const struct http_req *req);
-/** The path as it came, without the query string: fit for logs. */
+/** The path as it came, without the query string and without what follows a '~' in a segment: fit
+ *  for logs. */
 const char *http_req_path(const struct http_req *req);
-/** The peer's address as text, without port. */
+/** The client's address as text, without port: the peer's, or what a trusted proxy says. Good for
+ *  limits and records; identifies nobody. */
 const char *http_req_address(const struct http_req *req);
+/** Address of the trusted proxy that the request came through; "" without one. */
+const char *http_req_proxy(const struct http_req *req);
+/** "http", or "https" when a trusted proxy says that the client came so. */
+const char *http_req_scheme(const struct http_req *req);
 /** The local address the client reached, "ADDR:PORT" ("[ADDR]:PORT" for IPv6). */
 const char *http_req_local(const struct http_req *req);
 /** Who is calling; role 0 on open and device routes. */

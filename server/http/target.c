@@ -92,6 +92,20 @@ const char *target_origin_form(const char *raw)
     return path != NULL && *path == '/' ? path : "/";
 }
 
+void target_copy_loggable(const char *raw, size_t n, char *out)
+{
+    bool secret = false;
+    for (size_t i = 0; i < n; i++) {
+        if (raw[i] == '/')
+            secret = false;
+        if (!secret)
+            *out++ = raw[i];
+        secret = secret || raw[i] == '~' ||
+                 (i >= 2 && raw[i - 2] == '%' && raw[i - 1] == '7' && (raw[i] | 0x20) == 'e');
+    }
+    *out = '\0';
+}
+
 bool target_parse(const char *raw, char *buf, struct target *out)
 {
     out->n_segments = out->n_query = 0;

@@ -24,6 +24,11 @@ struct target {
  *  take too (RFC 9112 §3.2.2); other targets are given back as they are. */
 const char *target_origin_form(const char *raw);
 
+/** Copies the path of a raw target (n bytes, without its query) as it may be logged: what follows
+ *  a '~' within a segment, also in its encoded spelling, is a product key and is left out.
+ *  @param out  room for n bytes and a NUL */
+void target_copy_loggable(const char *raw, size_t n, char *out);
+
 /** Parses a raw origin-form target ("/path?query"), as the client sent it.
  *  %00, %2F, other encoded or raw control characters, bad escapes, "//", "." and ".." segments,
  *  and too many segments are refused; '+' in a path is a plus, in a query a blank.

@@ -273,6 +273,11 @@ def walk(doc, daemon, folder):
     a.ask("HEAD", fw + "{mac}.version", 200, key=False, **device)
     a.ask("HEAD", fw + "{mac}.bin", 200, key=False, **device)
     check(a.ask("GET", fw + "{mac}.bin", 200, key=False, **device) == second_bytes, "{mac}.bin differs")
+    offered = a.ask("GET", fw + "manifest.json", 200, key=False, **lamp)
+    check(offered["version"] == "1.1.0" and offered["builds"][0]["chipFamily"] == "ESP8266",
+          f"the manifest is {offered}")
+    a.ask("HEAD", fw + "manifest.json", 200, key=False, **lamp)
+    a.ask("GET", fw + "manifest.json", 404, key=False, product="none")
     issued = a.ask("POST", p + "/devices/{mac}/url", 201, {"build": second["id"]}, **device)
     a.ask("POST", p + "/builds/{build}/url", 201, {"expires_in_s": 60}, **build)
     offer = a.ask("GET", fw + "latest.json", 200, key=False, **lamp)
@@ -304,6 +309,22 @@ def walk(doc, daemon, folder):
     _, headers, text = daemon.ask("GET", "/api/v1/products/lamp/updates?format=csv")
     check(headers["Content-Type"].startswith("text/csv") and len(text.split(b"\r\n")) == 4,
           f"the ledger as CSV is {text!r}")
+
+    carried = a.ask("POST", p + "/keys", 201, {"name": "2026"}, **lamp)
+    check(carried["key"].startswith(carried["hint"]), "the hint is not the key's beginning")
+    a.ask("POST", p + "/keys", 409, {"name": "2026"}, **lamp)
+    a.ask("POST", p + "/keys", 422, {"name": "x", "role": "admin"}, **lamp)
+    a.ask("GET", p + "/keys", 200, **lamp)
+    a.ask("PATCH", p, 200, {"access": "key", "client": "tasmota"}, **lamp)
+    a.ask("PATCH", p, 422, {"access": "closed"}, **lamp)
+    a.ask("GET", fw + "latest", 404, key=False, **lamp)
+    a.ask("GET", fw + "latest", 200, query="?key=" + carried["key"], key=False, **lamp)
+    a.ask("GET", fw + "latest", 200, key=False, product="lamp~" + carried["key"])
+    a.ask("GET", fw + "latest", 403, query=f"?key={carried['key']}&version=1.1.0", key=False, **lamp)
+    a.ask("PATCH", p, 200, {"access": "open", "client": ""}, **lamp)
+    status, _, _ = daemon.ask("DELETE", "/api/v1/products/lamp/keys/2026")
+    if check(status == 204, f"revoking a product key was answered {status}"):
+        a.seen.add(("DELETE", p + "/keys/{key}"))
 
     made = a.ask("POST", "/api/v1/keys", 201, {"name": "ci", "role": "publisher", "product": "lamp"})
     check(made["key"].startswith(made["hint"]), "the hint is not the key's beginning")

@@ -1,32 +1,19 @@
 /* SPDX-License-Identifier: MIT
- * What devices in the field get: the captured requests of stock clients replayed byte for byte,
- * and the rules of the device paths. */
+ * What devices in the field get: the rules of the device paths. What each stock client makes of
+ * it is in test_captures.c and test_clients.c. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
 #include "otad/err.h"
-#include "support/http.h"
+#include "support/stock.h"
 #include "support/unit.h"
-
-#define HEAD_MAX 1024 /* some clients read the header block in one piece */
 
 static struct daemon d;
 static char admin[DAEMON_KEY];
 static struct img lamp, sensor;
 static char lamp_md5[64], lamp_sha256[80];
-
-static void digest_hex(const char *kind, const struct img *img, char *out)
-{
-    unsigned char sum[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
-    ck_assert_int_eq(EVP_Digest(img->data, img->n, sum, &len, EVP_get_digestbyname(kind), NULL), 1);
-    for (unsigned i = 0; i < len; i++)
-        (void)sprintf(out + (size_t)2 * i, "%02x", sum[i]);
-}
 
 static void release(const char *product, const char *version, const struct img *img,
                     const char *channel, char *id)
@@ -55,8 +42,8 @@ static void setup(void)
     sensor = image_of("ESP32", 22, 0);
     release("lamp", "2", &lamp, NULL, NULL);
     release("sensor", "2", &sensor, NULL, NULL);
-    digest_hex("MD5", &lamp, lamp_md5);
-    digest_hex("SHA256", &lamp, lamp_sha256);
+    stock_md5(&lamp, lamp_md5);
+    stock_sha256(&lamp, lamp_sha256);
 }
 
 static void teardown(void)
@@ -99,51 +86,6 @@ static size_t count_devices(const char *product)
     return n;
 }
 
-/* ---- captures ----------------------------------------------------------------------------- */
-
-static const struct {
-    const char *file;
-    int status;
-    const char *body; /* text, or "@lamp", "@sensor" for the image, or "" */
-} captures[] = {
-    {"esp8266-httpupdate-update-version",           200, "@lamp"  },
-    {"esp8266-httpupdate-update-noversion",         200, "@lamp"  },
-    {"esp8266-httpupdate-update-version-304",       304, ""       },
-    {"esp8266-httpupdate-update-hostport",          200, "@lamp"  },
-    {"esp8266-httpupdate-update-basicauth",         200, "@lamp"  },
-    {"esp8266-httpupdate-update-redirect-strict-2", 200, "@lamp"  },
-    {"esp8266-httpupdate-getavailableversion",      200, ""       },
-    {"esp8266-httpupdate-updatefs",                 404, ""       },
-    {"esp8266-httpclient-get",                      200, "2"      },
-    {"esp8266-httpclient-get-userinfo-url",         200, "2"      },
-    {"esp8266-seed-version-then-bin",               200, "2"      },
-    {"esp8266-seed-version-then-bin-2",             200, "@lamp"  },
-    {"esp8266-seed-version-uptodate",               200, "2"      },
-    {"esp32-httpupdate-update-version",             200, "@sensor"},
-    {"esp32-httpupdate-update-noversion",           200, "@sensor"},
-    {"esp32-httpupdate-update-version-304",         304, ""       },
-    {"esp32-httpupdate-update-hostport",            200, "@sensor"},
-    {"esp32-httpupdate-redirect-strict-2",          200, "@sensor"},
-    {"esp32-httpupdate-updatespiffs",               404, ""       },
-    {"esp32-httpclient-get",                        200, "2"      },
-    {"esp32-seed-version-then-bin",                 200, "2"      },
-    {"esp32-seed-version-then-bin-2",               200, "@sensor"},
-    {"idf-http_client-get",                         200, "2"      },
-    {"idf-esp_https_ota",                           200, "@sensor"},
-};
-
-static size_t read_capture(const char *name, char *out, size_t room)
-{
-    char path[160];
-    (void)snprintf(path, sizeof path, "tests/data/captures/%s.http", name);
-    FILE *f = fopen(path, "re");
-    ck_assert_msg(f != NULL, "%s can't be read: run tests from the top folder", path);
-    size_t n = fread(out, 1, room - 1, f);
-    (void)fclose(f);
-    out[n] = '\0';
-    return n;
-}
-
 static void check_body(const char *what, const struct reply *r, const char *want)
 {
     const struct img *img = strcmp(want, "@lamp") == 0     ? &lamp
@@ -154,109 +96,6 @@ static void check_body(const char *what, const struct reply *r, const char *want
     ck_assert_msg(r->n == n && memcmp(r->body, bytes, n) == 0, "%s: body of %zu bytes, want %zu",
                   what, r->n, n);
 }
-
-static bool is_hex(const char *text, size_t n)
-{
-    return text != NULL && strlen(text) == n && strspn(text, "0123456789abcdef") == n;
-}
-
-/* What every answer on a device path must look like on the wire. */
-static void check_wire(const char *what, const struct reply *r, bool http10)
-{
-    char line[96];
-    ck_assert_msg(strncmp(r->head, "HTTP/1.1 ", 9) == 0, "%s: %s", what, r->head);
-    ck_assert_msg(strlen(r->head) < HEAD_MAX, "%s: %zu bytes of head", what, strlen(r->head));
-    ck_assert_msg(reply_header_count(r, "Content-Length") == 1, "%s: %s", what, r->head);
-    (void)snprintf(line, sizeof line, "Content-Length: %zu", r->n);
-    ck_assert_msg(reply_has_line(r, line), "%s: no '%s' in %s", what, line, r->head);
-    ck_assert_msg(reply_header_count(r, "Transfer-Encoding") == 0, "%s: %s", what, r->head);
-    ck_assert_msg(reply_header_count(r, "Content-Encoding") == 0, "%s: %s", what, r->head);
-    ck_assert_msg(reply_header_count(r, "Location") == 0, "%s: %s", what, r->head);
-    ck_assert_msg(reply_header_count(r, "x-MD5") <= 1, "%s: %s", what, r->head);
-    if (http10) {
-        ck_assert_msg(reply_has_line(r, "Connection: close"), "%s: %s", what, r->head);
-        ck_assert_msg(reply_header_count(r, "Connection") == 1, "%s: %s", what, r->head);
-        ck_assert_msg(r->closed, "%s: the connection stays open", what);
-    }
-}
-
-START_TEST(captured_request_is_answered_as_its_client_needs)
-{
-    char request[2048];
-    const char *what = captures[_i].file;
-    size_t n = read_capture(what, request, sizeof request);
-    struct reply r = raw_exchange(&d, request, n);
-    CK_STATUS(what, r, captures[_i].status);
-    check_wire(what, &r, strstr(request, " HTTP/1.0\r\n") != NULL);
-    check_body(what, &r, captures[_i].body);
-    if (captures[_i].body[0] == '@') {
-        ck_assert_msg(is_hex(reply_header(&r, "x-MD5"), 32), "%s: x-MD5 in %s", what, r.head);
-        ck_assert_msg(reply_has_line(&r, "Content-Type: application/octet-stream"), "%s", r.head);
-    }
-    if (r.status != 200)
-        ck_assert_msg(reply_header(&r, "X-Otad-Reason") != NULL, "%s: %s", what, r.head);
-    reply_free(&r);
-}
-END_TEST
-
-START_TEST(md5_of_the_answer_is_that_of_the_body)
-{
-    char request[2048];
-    size_t n = read_capture("esp8266-httpupdate-update-version", request, sizeof request);
-    struct reply r = raw_exchange(&d, request, n);
-    char line[96];
-    (void)snprintf(line, sizeof line, "x-MD5: %s", lamp_md5);
-    ck_assert_msg(reply_has_line(&r, line), "no '%s' in %s", line, r.head);
-    reply_free(&r);
-}
-END_TEST
-
-START_TEST(version_mode_is_told_by_a_header)
-{
-    char request[2048];
-    size_t n = read_capture("esp8266-httpupdate-getavailableversion", request, sizeof request);
-    struct reply r = raw_exchange(&d, request, n);
-    CK_STATUS("mode version", r, 200);
-    ck_assert_msg(reply_has_line(&r, "x-version: 2"), "%s", r.head);
-    reply_free(&r);
-}
-END_TEST
-
-/* ESP32 peeks once, 100 ms after the head: the first bytes must be there by then. */
-START_TEST(first_segment_holds_head_and_first_body_bytes)
-{
-    char request[2048], first[65536];
-    size_t n = read_capture("esp32-httpupdate-update-version", request, sizeof request);
-    for (int i = 0; i < 10; i++) {
-        int fd = raw_connect(&d);
-        raw_send(fd, request, n);
-        ssize_t got = recv(fd, first, sizeof first, 0);
-        ck_assert_int_gt(got, 0);
-        const char *end = memmem(first, (size_t)got, "\r\n\r\n", 4);
-        ck_assert_msg(end != NULL, "the head came in pieces: %zd bytes", got);
-        ck_assert_msg(first + got > end + 4, "no body bytes with the head");
-        ck_assert_int_eq((unsigned char)end[4], 0xE9);
-        (void)close(fd);
-    }
-}
-END_TEST
-
-START_TEST(request_that_dribbles_in_is_served)
-{
-    char request[2048];
-    size_t n = read_capture("esp8266-httpupdate-update-version", request, sizeof request);
-    int fd = raw_connect(&d);
-    for (size_t i = 0; i < n; i += 11) {
-        raw_send(fd, request + i, n - i < 11 ? n - i : 11);
-        test_sleep_ms(4);
-    }
-    struct reply r = raw_reply(fd, false);
-    CK_STATUS("dribbled", r, 200);
-    check_body("dribbled", &r, "@lamp");
-    reply_free(&r);
-    (void)close(fd);
-}
-END_TEST
 
 /* Stock readers stall for a second while flash is erased. */
 START_TEST(slow_reader_gets_every_byte)
@@ -356,7 +195,7 @@ START_TEST(probe_is_refused_with_an_empty_body)
     int64_t before = daemon_sql(&d, "SELECT count(*) FROM device");
     struct reply r = get(&d, NULL, probes[_i].path);
     CK_STATUS(probes[_i].what, r, probes[_i].status);
-    check_wire(probes[_i].what, &r, false);
+    stock_check_wire(probes[_i].what, &r, false);
     check_body(probes[_i].what, &r, "");
     ck_assert_msg(reply_header(&r, "X-Otad-Reason") != NULL, "%s", r.head);
     ck_assert_int_eq(daemon_sql(&d, "SELECT count(*) FROM device"), before);
@@ -720,13 +559,10 @@ START_TEST(filesystem_build_goes_to_filesystem_mode_only)
     CK_STATUS("upload", r, 201);
     CK_TEXT("upload", r, "kind", "fs");
     reply_free(&r);
-    char request[2048], *at;
-    (void)read_capture("esp8266-httpupdate-updatefs", request, sizeof request);
-    at = strstr(request, "/fw/lamp/");
-    ck_assert_ptr_nonnull(at);
-    char own[2100];
-    (void)snprintf(own, sizeof own, "%.*s/fw/files/%s", (int)(at - request), request, at + 9);
-    r = raw_text(&d, own);
+    char request[2048];
+    (void)stock_capture(&d, "esp8266-httpupdate-updatefs", "/fw/files/latest.bin", request,
+                        sizeof request);
+    r = raw_text(&d, request);
     CK_STATUS("mode spiffs", r, 200);
     ck_assert_uint_eq(r.n, fs.n);
     ck_assert_mem_eq(r.body, fs.data, fs.n);
@@ -755,7 +591,7 @@ START_TEST(sidecars_are_bare_text)
     for (size_t i = 0; i < OTAD_COUNT(rows); i++) {
         struct reply r = get(&d, NULL, rows[i].path);
         CK_STATUS(rows[i].path, r, 200);
-        check_wire(rows[i].path, &r, false);
+        stock_check_wire(rows[i].path, &r, false);
         check_body(rows[i].path, &r, rows[i].want);
         if (rows[i].want[0] != '@')
             ck_assert_msg(reply_has_line(&r, "Content-Type: text/plain"), "%s", r.head);
@@ -826,7 +662,7 @@ START_TEST(host_is_never_checked_on_device_paths)
     };
     struct reply r = raw_text(&d, requests[_i]);
     CK_STATUS(requests[_i], r, 200);
-    check_wire(requests[_i], &r, strstr(requests[_i], "HTTP/1.0") != NULL);
+    stock_check_wire(requests[_i], &r, strstr(requests[_i], "HTTP/1.0") != NULL);
     reply_free(&r);
 }
 END_TEST
@@ -927,12 +763,6 @@ static Suite *make_suite(void)
     TCase *tc = tcase_create("devices");
     tcase_set_timeout(tc, 300);
     tcase_add_unchecked_fixture(tc, setup, teardown);
-    tcase_add_loop_test(tc, captured_request_is_answered_as_its_client_needs, 0,
-                        (int)OTAD_COUNT(captures));
-    tcase_add_test(tc, md5_of_the_answer_is_that_of_the_body);
-    tcase_add_test(tc, version_mode_is_told_by_a_header);
-    tcase_add_test(tc, first_segment_holds_head_and_first_body_bytes);
-    tcase_add_test(tc, request_that_dribbles_in_is_served);
     tcase_add_test(tc, slow_reader_gets_every_byte);
     tcase_add_loop_test(tc, mac_is_taken_in_every_spelling, 0, (int)OTAD_COUNT(words));
     tcase_add_loop_test(tc, probe_is_refused_with_an_empty_body, 0, (int)OTAD_COUNT(probes));

@@ -117,11 +117,11 @@ static const struct {
     {"plus in a path is a plus",         "GET /fw/lamp/a+b.bin HTTP/1.1\r\nHost: x\r\n\r\n",                           404, false},
     {"bytes that are no UTF-8",          "GET /api/v1/products/%FF%FE HTTP/1.1\r\nHost: x\r\n@KEY\r\n",                404,
      false                                                                                                                       },
-    {"raw bytes that are no UTF-8",      "GET /nothing/\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",                          404,
-     false                                                                                                                       },
+    {"raw bytes that are no UTF-8",      "GET /nothing/\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n",
+     404,                                                                                                                   false},
  /* routes */
-    {"an unknown path",                  "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n",                                   404, false},
-    {"the root",                         "GET / HTTP/1.1\r\nHost: x\r\n\r\n",                                          404, false},
+    {"an unknown path",                  "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n",                           404, false},
+    {"the root",                         "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",                                  404, false},
     {"an unknown method",                "BREW /api/v1/products HTTP/1.1\r\nHost: x\r\n@KEY\r\n",                      405, false},
     {"a method in lower case",           "get /api/v1/products HTTP/1.1\r\nHost: x\r\n@KEY\r\n",                       405, false},
     {"PUT to a device path",             "PUT /fw/lamp/latest HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
@@ -282,7 +282,7 @@ START_TEST(pipelined_requests_are_answered_in_order)
 {
     static const char three[] =
         "GET /fw/lamp/latest.version HTTP/1.1\r\nHost: x\r\n\r\n"
-        "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
+        "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
         "GET /fw/lamp/latest.md5 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     char all[8192];
     size_t n = 0;
@@ -326,7 +326,7 @@ END_TEST
 START_TEST(kept_connection_survives_refusals_with_small_bodies)
 {
     static const char refused[] =
-        "POST /api/v1/products HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        "POST /api/v1/products HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         "Content-Length: 12\r\n\r\n{\"slug\":\"x\"}";
     static const char fine[] = "GET /fw/lamp/latest.version HTTP/1.1\r\nHost: x\r\n\r\n";
     int fd = raw_connect(&d);
@@ -417,7 +417,7 @@ START_TEST(one_address_holds_only_so_many_connections)
     int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_eq(bind(other, (struct sockaddr *)&from, sizeof from), 0);
     ck_assert_int_eq(connect(other, (struct sockaddr *)&to, sizeof to), 0);
-    raw_send(other, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 35);
+    raw_send(other, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 43);
     r = raw_reply(other, false);
     CK_STATUS("another address", r, 200);
     reply_free(&r);

@@ -139,6 +139,46 @@ START_TEST(report_shows_in_update_and_device)
 }
 END_TEST
 
+static const struct {
+    const char *agent; /* of the device's check-in */
+    const char *code;
+    const char *want; /* the meaning begins so */
+} codes[] = {
+    {"User-Agent: ESP8266-http-Update",          "-108", "Unauthorized (401): "                         },
+    {"User-Agent: ESP32-http-Update",            "-108", "Partition could not be found: "               },
+    {"User-Agent: ESP8266-http-Update",          "11",   "Invalid bootstrapping state: press reset once"},
+    {"User-Agent: ESP32-http-Update",            "11",   "Bad argument: "                               },
+    {"User-Agent: ESP32 HTTP Client/1.0",        "5379", "ESP_ERR_OTA_VALIDATE_FAILED: "                },
+    {"User-Agent: ESPHome/2025.1.0 (https://e)", "16",   "MD5 invalid: "                                },
+    {"User-Agent: curl/8.0",                     "-108",
+     "The chip is not known. -108 is, on an ESP8266, ‘Unauthorized (401)’; on an ESP32, ‘"        },
+    {"User-Agent: ESP32-http-Update",            "4711", ""                                             },
+};
+
+START_TEST(code_is_explained_for_the_chip_that_reports_it)
+{
+    char slug[32], path[128], body[64];
+    const char *const headers[] = {codes[_i].agent, NULL};
+    (void)snprintf(slug, sizeof slug, "code-%d", _i);
+    (void)snprintf(path, sizeof path, "/fw/%s/" MAC ".bin?version=1", slug);
+    (void)snprintf(body, sizeof body, "result=failed&code=%s", codes[_i].code);
+    make_product(&d, admin, slug);
+    publish(&d, admin, slug, "2", NULL, 1, NULL);
+    struct reply r = call(&d, "GET", path, (struct call){.headers = headers});
+    CK_STATUS(codes[_i].agent, r, 200);
+    reply_free(&r);
+    r = report(slug, FORM, body);
+    CK_STATUS(body, r, 204);
+    reply_free(&r);
+    r = updates(&d, admin, slug);
+    const char *meaning = reply_text(&r, "items.0.reports.0.meaning");
+    ck_assert_msg(strncmp(meaning, codes[_i].want, strlen(codes[_i].want)) == 0 &&
+                      (codes[_i].want[0] != '\0' || meaning[0] == '\0'),
+                  "%s, %s: '%s'", codes[_i].agent, codes[_i].code, meaning);
+    reply_free(&r);
+}
+END_TEST
+
 /* Whatever bytes a device posts, the ledger stays readable. */
 static const struct {
     const char *what, *type, *fill;
@@ -416,6 +456,8 @@ static Suite *make_suite(void)
     tcase_add_unchecked_fixture(tc, setup, teardown);
     tcase_add_loop_test(tc, report_is_taken_or_refused, 0, (int)OTAD_COUNT(rows));
     tcase_add_test(tc, report_shows_in_update_and_device);
+    tcase_add_loop_test(tc, code_is_explained_for_the_chip_that_reports_it, 0,
+                        (int)OTAD_COUNT(codes));
     tcase_add_loop_test(tc, message_is_kept_up_to_a_kibibyte, 0, (int)OTAD_COUNT(messages));
     tcase_add_test(tc, version_of_a_report_need_not_be_text);
     tcase_add_test(tc, one_report_in_ten_seconds_an_update);

@@ -676,7 +676,7 @@ START_TEST(sockets_of_systemd_are_used)
     int early = -1;
     d.port = ports[1];
     early = raw_connect(&d); /* a client that came before the daemon */
-    raw_send(early, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", 35);
+    raw_send(early, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 43);
     d.pid = fork();
     ck_assert_int_ge(d.pid, 0);
     if (d.pid == 0)

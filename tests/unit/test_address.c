@@ -67,12 +67,53 @@ START_TEST(base_url_is_taken_or_refused)
 }
 END_TEST
 
+static const struct {
+    const char *text;
+    bool want;
+} hosts[] = {
+    {"fw.example.net", true },
+    {"pi",             true },
+    {"my_box-2.local", true },
+    {"10.0.0.1",       true },
+    {"",               false},
+    {".",              false},
+    {"a..b",           false},
+    {".a",             false},
+    {"a.",             false},
+    {"a:80",           false},
+    {"http://a",       false},
+    {"*.a",            false},
+    {"a/b",            false},
+    {"a b",            false},
+    {"[::1]",          false},
+    {"\xc3\xa4.de",    false},
+};
+
+START_TEST(host_name_is_taken_or_refused)
+{
+    ck_assert_msg(address_is_host(hosts[_i].text) == hosts[_i].want, "%s", hosts[_i].text);
+}
+END_TEST
+
+START_TEST(longest_host_name_is_taken)
+{
+    char name[ADDRESS_HOST_MAX + 1];
+    memset(name, 'a', sizeof name);
+    name[ADDRESS_HOST_MAX] = '\0';
+    ck_assert(!address_is_host(name));
+    name[ADDRESS_HOST_MAX - 1] = '\0';
+    ck_assert(address_is_host(name));
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("address");
     TCase *tc = tcase_create("address");
     tcase_add_loop_test(tc, listen_address_is_split_or_refused, 0, (int)OTAD_COUNT(listens));
     tcase_add_loop_test(tc, base_url_is_taken_or_refused, 0, (int)OTAD_COUNT(urls));
+    tcase_add_loop_test(tc, host_name_is_taken_or_refused, 0, (int)OTAD_COUNT(hosts));
+    tcase_add_test(tc, longest_host_name_is_taken);
     suite_add_tcase(suite, tc);
     return suite;
 }

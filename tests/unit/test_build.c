@@ -76,6 +76,27 @@ START_TEST(build_is_found_by_each_of_its_names)
 }
 END_TEST
 
+START_TEST(newest_factory_build_in_force_is_found)
+{
+    struct store s;
+    struct build b = {.seq = 77};
+    store_memory(&s);
+    int64_t lamp = store_product(s.db, "lamp"), plug = store_product(s.db, "plug");
+    FAILS(OTAD_E_NOENT, build_find_factory(s.db, lamp, &b, EI));
+    struct build first = store_build(s.db, lamp, "1.0", BUILD_FACTORY);
+    struct build second = store_build(s.db, lamp, "2.0", BUILD_FACTORY);
+    (void)store_build(s.db, lamp, "3.0", BUILD_APP);
+    (void)store_build(s.db, plug, "4.0", BUILD_FACTORY);
+    ck_assert_int_eq(b.seq, 77); /* as it was */
+    OK(build_find_factory(s.db, lamp, &b, EI));
+    ck_assert_int_eq(b.seq, second.seq);
+    OK(build_set_withdrawn(s.db, second.seq, 5, EI));
+    OK(build_find_factory(s.db, lamp, &b, EI));
+    ck_assert_int_eq(b.seq, first.seq);
+    store_close(&s);
+}
+END_TEST
+
 START_TEST(newest_of_several_with_the_same_bytes_is_found)
 {
     struct store s;
@@ -180,6 +201,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, id_row, 0, (int)OTAD_COUNT(id_rows));
     tcase_add_test(t, kinds_have_words);
     tcase_add_test(t, build_is_found_by_each_of_its_names);
+    tcase_add_test(t, newest_factory_build_in_force_is_found);
     tcase_add_test(t, newest_of_several_with_the_same_bytes_is_found);
     tcase_add_test(t, same_version_is_a_conflict_within_product_and_kind);
     tcase_add_test(t, notes_and_withdrawal_are_written);

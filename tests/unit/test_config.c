@@ -95,6 +95,37 @@ START_TEST(failed_load_leaves_the_old_values)
 }
 END_TEST
 
+static const struct {
+    const char *name, *value;
+    const char *says; /* NULL: taken */
+} forms[] = {
+    {"OTAD_HTTP_TRUSTED_PROXIES", "127.0.0.1, 10.0.0.0/8,2001:db8::/32", NULL                                    },
+    {"OTAD_HTTP_TRUSTED_PROXIES", "",                                    NULL                                    },
+    {"OTAD_HTTP_TRUSTED_PROXIES", "127.0.0.1, proxy.lan",
+     "'http.trusted_proxies' is 'proxy.lan', expected an address or a network"                                   },
+    {"OTAD_HTTP_TRUSTED_PROXIES", "10.0.0.0/33",                         "expected an address or a network, e.g."},
+    {"OTAD_HTTP_ALLOWED_HOSTS",   "fw.example.net,pi",                   NULL                                    },
+    {"OTAD_HTTP_ALLOWED_HOSTS",   "http://fw.example.net",
+     "'http.allowed_hosts' is 'http://fw.example.net', expected a name without scheme and port"                  },
+    {"OTAD_HTTP_ALLOWED_HOSTS",   "fw.example.net:80",                   "expected a name"                       },
+    {"OTAD_SERVER_PUBLIC_URL",    "fw.example.net",                      "expected http://HOST"                  },
+    {"OTAD_SERVER_LISTEN",        "80",                                  "expected ADDR:PORT"                    },
+};
+
+START_TEST(text_of_another_form_is_refused_with_an_example)
+{
+    struct config c;
+    struct otad_errinfo ei = {.msg = ""};
+    clear_environment();
+    (void)setenv(forms[_i].name, forms[_i].value, 1);
+    enum otad_err err = config_load(NULL, &c, &ei);
+    (void)unsetenv(forms[_i].name);
+    ck_assert_msg(err == (forms[_i].says == NULL ? OTAD_E_OK : OTAD_E_INVALID), "%s: %s",
+                  forms[_i].value, ei.msg);
+    ck_assert_msg(forms[_i].says == NULL || strstr(ei.msg, forms[_i].says) != NULL, "%s", ei.msg);
+}
+END_TEST
+
 static size_t read_all(const char *path, char *out, size_t room)
 {
     FILE *f = fopen(path, "rb");
@@ -148,6 +179,8 @@ static Suite *make_suite(void)
     tcase_add_test(t, defaults_of_all_rows_are_good);
     tcase_add_loop_test(t, row_is_complete, 0, (int)config_table.n);
     tcase_add_test(t, file_beats_default_and_environment_beats_file);
+    tcase_add_loop_test(t, text_of_another_form_is_refused_with_an_example, 0,
+                        (int)OTAD_COUNT(forms));
     tcase_add_test(t, failed_load_leaves_the_old_values);
     tcase_add_test(t, example_file_is_what_the_daemon_prints);
     tcase_add_test(t, example_file_is_a_right_configuration_of_defaults);

@@ -101,6 +101,39 @@ START_TEST(last_five_percent_are_for_addresses_that_use_few)
 }
 END_TEST
 
+static const struct {
+    const char *address;
+    bool exempt;
+} exempt_rows[] = {
+    {"10.0.0.1",        true },
+    {"::ffff:10.0.0.1", true },
+    {"11.0.0.1",        false},
+    {"2001:db8:1::2",   true },
+    {"2001:db9::1",     false},
+    {"unix",            false},
+};
+
+START_TEST(proxies_are_exempt_from_the_cap_of_an_address_only)
+{
+    struct conn_limits with = limits;
+    ck_assert(net_parse("10.0.0.0/8", &with.exempt.items[0]));
+    ck_assert(net_parse("2001:db8::/32", &with.exempt.items[1]));
+    with.exempt.n = 2;
+    struct conns *c = conns_new(&with);
+    for (int i = 0; i < 10; i++)
+        add(c, -1, exempt_rows[_i].address, 0);
+    ck_assert_msg(may(c, exempt_rows[_i].address) == exempt_rows[_i].exempt, "%s",
+                  exempt_rows[_i].address);
+    for (int i = 10; i < 95; i++)
+        add(c, -1, exempt_rows[_i].address, 0);
+    ck_assert(!may(c, exempt_rows[_i].address)); /* the last places are for others */
+    ck_assert(may(c, "192.0.2.1"));
+    conns_set_limits(c, &limits);
+    ck_assert(!may(c, exempt_rows[_i].address));
+    conns_free(&c);
+}
+END_TEST
+
 START_TEST(changed_limits_count_at_once)
 {
     struct conns *c = conns_new(&limits);
@@ -206,6 +239,8 @@ static Suite *make_suite(void)
     TCase *t = tcase_create("caps");
     tcase_add_loop_test(t, address_row, 0, (int)OTAD_COUNT(address_rows));
     tcase_add_test(t, last_five_percent_are_for_addresses_that_use_few);
+    tcase_add_loop_test(t, proxies_are_exempt_from_the_cap_of_an_address_only, 0,
+                        (int)OTAD_COUNT(exempt_rows));
     tcase_add_test(t, changed_limits_count_at_once);
     tcase_add_test(t, removing_in_any_order_leaves_nothing);
     suite_add_tcase(s, t);

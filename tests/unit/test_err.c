@@ -24,6 +24,7 @@ static const struct {
     {"too large",          OTAD_E_TOO_LARGE,       413, "too_large"             },
     {"media type",         OTAD_E_MEDIA_TYPE,      415, "unsupported_media_type"},
     {"range",              OTAD_E_RANGE,           416, "range_not_satisfiable" },
+    {"misdirected",        OTAD_E_MISDIRECTED,     421, "misdirected"           },
     {"invalid",            OTAD_E_INVALID,         422, "invalid"               },
     {"rate",               OTAD_E_RATE,            429, "too_many_requests"     },
     {"internal",           OTAD_E_INTERNAL,        500, "internal"              },

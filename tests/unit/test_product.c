@@ -95,6 +95,8 @@ START_TEST(saving_writes_policy_and_keeps_counters)
     (void)snprintf(p.chip, sizeof p.chip, "ESP32");
     (void)snprintf(p.default_channel, sizeof p.default_channel, "beta");
     p.disabled = true;
+    p.access = PRODUCT_ACCESS_KEY;
+    p.client = PRODUCT_CLIENT_TASMOTA;
     p.max_devices = 3;
     p.device_count = p.anonymous_checkins = p.last_number = 77;
     OK(product_save(s.db, &p, EI));
@@ -103,11 +105,27 @@ START_TEST(saving_writes_policy_and_keeps_counters)
     ck_assert_str_eq(p.chip, "ESP32");
     ck_assert_str_eq(p.default_channel, "beta");
     ck_assert(p.disabled);
+    ck_assert_int_eq((int)p.access, PRODUCT_ACCESS_KEY);
+    ck_assert_int_eq((int)p.client, PRODUCT_CLIENT_TASMOTA);
     ck_assert_int_eq(p.max_devices, 3);
     ck_assert_int_eq(p.device_count, 1);
     ck_assert_int_eq(p.anonymous_checkins, 0);
     ck_assert_int_eq(p.last_number, 0);
     store_close(&s);
+}
+END_TEST
+
+START_TEST(policy_has_words)
+{
+    enum product_access access = PRODUCT_ACCESS_KEY;
+    enum product_client client = PRODUCT_CLIENT_TASMOTA;
+    ck_assert(!product_access_parse("", &access) && !product_access_parse("closed", &access));
+    ck_assert(!product_client_parse("esphome", &client));
+    ck_assert(access == PRODUCT_ACCESS_KEY && client == PRODUCT_CLIENT_TASMOTA);
+    ck_assert(product_access_parse("open", &access) && product_client_parse("", &client));
+    ck_assert(access == PRODUCT_ACCESS_OPEN && client == PRODUCT_CLIENT_ANY);
+    ck_assert_str_eq(product_access_name(PRODUCT_ACCESS_KEY), "key");
+    ck_assert_str_eq(product_client_name(PRODUCT_CLIENT_TASMOTA), "tasmota");
 }
 END_TEST
 
@@ -205,6 +223,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, taken_slug_is_a_conflict);
     tcase_add_test(t, missing_product_is_noent_with_a_hint);
     tcase_add_test(t, saving_writes_policy_and_keeps_counters);
+    tcase_add_test(t, policy_has_words);
     tcase_add_test(t, first_build_sets_the_chip_and_the_highest_number_stays);
     tcase_add_test(t, devices_and_strangers_are_counted);
     tcase_add_test(t, list_goes_by_slug_in_pages);

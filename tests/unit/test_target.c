@@ -166,6 +166,31 @@ START_TEST(target_of_any_form_becomes_origin_form)
 }
 END_TEST
 
+static const struct {
+    const char *what, *raw, *want;
+} loggables[] = {
+    {"nothing to hide",          "/fw/lamp/latest",              "/fw/lamp/latest"       },
+    {"a key",                    "/fw/lamp~SECRET/latest",       "/fw/lamp~/latest"      },
+    {"a key with a tilde in it", "/fw/lamp~SE~CRET/latest",      "/fw/lamp~/latest"      },
+    {"an encoded tilde",         "/fw/lamp%7eSECRET/latest.bin", "/fw/lamp%7e/latest.bin"},
+    {"encoded in capitals",      "/fw/lamp%7ESE%41/latest.bin",  "/fw/lamp%7E/latest.bin"},
+    {"at the end",               "/fw/lamp~SECRET",              "/fw/lamp~"             },
+    {"two of them",              "/fw/a~SECRET/b~SECRET",        "/fw/a~/b~"             },
+    {"in the first segment",     "/~SECRET/x",                   "/~/x"                  },
+    {"another escape",           "/fw/%37Eabc/x%7",              "/fw/%37Eabc/x%7"       },
+    {"not even a path",          "*~SECRET",                     "*~"                    },
+    {"nothing",                  "",                             ""                      },
+};
+
+START_TEST(key_in_a_path_is_not_loggable)
+{
+    char out[64];
+    memset(out, 0x5a, sizeof out);
+    target_copy_loggable(loggables[_i].raw, strlen(loggables[_i].raw), out);
+    ck_assert_msg(strcmp(out, loggables[_i].want) == 0, "%s: %s", loggables[_i].what, out);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *s = suite_create("target");
@@ -174,6 +199,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(t, query_row, 0, (int)OTAD_COUNT(query_rows));
     tcase_add_loop_test(t, form_body_reads_as_the_query_does, 0, (int)OTAD_COUNT(query_rows));
     tcase_add_loop_test(t, target_of_any_form_becomes_origin_form, 0, (int)OTAD_COUNT(forms));
+    tcase_add_loop_test(t, key_in_a_path_is_not_loggable, 0, (int)OTAD_COUNT(loggables));
     suite_add_tcase(s, t);
     return s;
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT
+ * The secret of an Authorization header. */
+#ifndef OTAD_BASE_CREDENTIALS_H
+#define OTAD_BASE_CREDENTIALS_H
+
+#include <stdbool.h>
+
+#define CREDENTIALS_MAX 256
+
+/** Takes the secret out of the value of an Authorization header: what follows `Bearer `, or the
+ *  password of `Basic ` whatever its user name is (RFC 7617: base64 of user:password).
+ *  @return false on another scheme, bad base64, no colon, or a secret of CREDENTIALS_MAX bytes or
+ *          more; *out is then undefined */
+bool credentials_secret(const char *header, char out[CREDENTIALS_MAX]);
+
+#endif
