@@ -157,7 +157,7 @@ static int ask(const char *path, int receive_bytes)
     ck_assert_int_ge(fd, 0);
     if (receive_bytes > 0)
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
-    int n = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+    int n = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", path);
     if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0 &&
         send(fd, request, (size_t)n, MSG_NOSIGNAL) == n)
         return fd;
