@@ -34,6 +34,7 @@ static const struct http_route rows[] = {
     {HTTP_GET,    P,                  HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_product_read, NULL},
     {HTTP_PATCH,  P,                  HTTP_ACCESS_ADMIN,  HTTP_BODY_JSON, JSON_MAX, admin_product_change, NULL},
     {HTTP_DELETE, P,                  HTTP_ACCESS_ADMIN,  HTTP_BODY_NONE, 0, admin_product_delete, NULL},
+    {HTTP_GET,    P "/stats",         HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_stats, NULL},
 
     /* what devices of a product carry */
     {HTTP_GET,    P "/keys",       HTTP_ACCESS_ADMIN, HTTP_BODY_NONE, 0, admin_product_keys_list, NULL},
@@ -75,6 +76,8 @@ static const struct http_route rows[] = {
     {HTTP_POST,   "/api/v1/keys",       HTTP_ACCESS_ADMIN,  HTTP_BODY_JSON, JSON_MAX, admin_keys_create, NULL},
     {HTTP_DELETE, "/api/v1/keys/{key}", HTTP_ACCESS_ADMIN,  HTTP_BODY_NONE, 0, admin_key_revoke, NULL},
     {HTTP_GET,    "/api/v1/audit",      HTTP_ACCESS_ADMIN,  HTTP_BODY_NONE, 0, admin_audit_list, NULL},
+    {HTTP_GET,    "/api/v1/stats",      HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_stats, NULL},
+    {HTTP_GET,    "/api/v1/events",     HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_events, NULL},
     {HTTP_GET,    "/api/v1/endpoints",  HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, endpoints, NULL},
     {IMAGE_METHODS, "/healthz",         HTTP_ACCESS_OPEN,   HTTP_BODY_NONE, 0, admin_healthz, NULL},
 };

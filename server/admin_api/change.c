@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "fleet/events.h"
 #include "fleet/overlay.h"
 #include "http/base_url.h"
 #include "http/reply.h"
@@ -17,6 +18,7 @@ static void free_change(void *work)
     struct change *c = work;
     json_decref(c->body);
     json_decref(c->result);
+    batch_free(&c->batch);
 }
 
 static enum otad_err run(struct write_job *job, struct db *db, struct otad_errinfo *ei)
@@ -24,6 +26,7 @@ static enum otad_err run(struct write_job *job, struct db *db, struct otad_errin
     struct change *c = (struct change *)job;
     json_decref(c->result);
     c->result = NULL;
+    batch_forget(&c->batch);
     enum otad_err err = OTAD_E_OK;
     if (c->audit.product[0] != '\0')
         err = product_find(db, c->audit.product, &c->product, ei);
@@ -31,12 +34,25 @@ static enum otad_err run(struct write_job *job, struct db *db, struct otad_errin
         err = c->apply(c, db, ei);
     if (err == OTAD_E_OK)
         err = audit_add(db, &c->audit, ei);
-    return err;
+    return err == OTAD_E_OK ? batch_write(&c->batch, db, ei) : err;
+}
+
+void change_tell(struct events *events, const struct audit *a, int64_t product)
+{
+    struct event event = {.kind = EVENT_CHANGE, .product = product, .at_s = a->at_s};
+    (void)snprintf(event.slug, sizeof event.slug, "%s", a->product);
+    (void)snprintf(event.cause, sizeof event.cause, "%s", a->action);
+    (void)snprintf(event.text, sizeof event.text, "%s", a->object);
+    events_publish(events, &event);
 }
 
 static void done(struct write_job *job, enum otad_err err, const struct otad_errinfo *ei)
 {
     struct change *c = (struct change *)job;
+    if (err == OTAD_E_OK) {
+        change_tell(c->otad->events, &c->audit, c->product.id);
+        batch_tell(&c->batch, c->otad->events);
+    }
     c->err = err;
     c->ei = *ei;
     http_wait_done(c->wait);

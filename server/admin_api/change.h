@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "fleet/audit.h"
+#include "fleet/batch.h"
 #include "fleet/otad.h"
 #include "fleet/product.h"
 #include "http/request.h"
@@ -30,7 +31,8 @@ struct change {
     enum http_access role;          /* of the key */
     char base_url[OPTION_TEXT_MAX]; /* of absolute URLs in the answer */
     int64_t now_s;
-    json_t *result; /* owned; NULL = 204 */
+    struct batch batch; /* states of updates that it changes */
+    json_t *result;     /* owned; NULL = 204 */
     unsigned status;
     enum otad_err err;      /* private */
     struct otad_errinfo ei; /* private */
@@ -42,6 +44,9 @@ struct change {
  *  @return OTAD_PENDING, OTAD_E_BAD_REQUEST or OTAD_E_INVALID for the body, OTAD_E_NOMEM */
 enum otad_err change_submit(struct http_req *req, const char *action, change_apply apply,
                             const char *const *known_keys, struct otad_errinfo *ei);
+
+/** Publishes a change that is durable. @param product  row id, 0 = it belongs to none */
+void change_tell(struct events *events, const struct audit *audit, int64_t product);
 
 /** Answers a read that must see everything noted so far: waits for the writer only when facts
  *  wait to be written. @return what `read` returned, or OTAD_PENDING */

@@ -152,8 +152,9 @@ static enum otad_err set_pin(struct change *c, struct db *db, struct device *d,
     d->pin = b.seq;
     struct update u;
     /* A pin is an order: what the device failed with before is forgiven. */
-    return strcmp(d->last.version, b.version) != 0 ? ledger_want(db, d, &b, c->now_s, &u, ei)
-                                                   : OTAD_E_OK;
+    return strcmp(d->last.version, b.version) != 0
+               ? ledger_want(db, d, &b, c->now_s, &u, &c->batch, ei)
+               : OTAD_E_OK;
 }
 
 /* "channel": a name, or "" for the product's default. */
@@ -235,7 +236,7 @@ static enum otad_err retry(struct change *c, struct db *db, struct otad_errinfo 
     if (err == OTAD_E_OK && !fs && strcmp(d.last.version, b.version) == 0)
         err = otad_fail(ei, OTAD_E_CONFLICT, "The device runs %s already", b.version);
     if (err == OTAD_E_OK)
-        err = ledger_want(db, &d, &b, c->now_s, &u, ei);
+        err = ledger_want(db, &d, &b, c->now_s, &u, &c->batch, ei);
     if (err != OTAD_E_OK)
         return err;
     c->result = shape_device(db, c->product.slug, &d, ei);

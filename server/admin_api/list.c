@@ -61,16 +61,21 @@ enum otad_err list_add(struct list *list, json_t *shape)
     return json_array_append_new(list->items, shape) == 0 ? OTAD_E_OK : OTAD_E_NOMEM;
 }
 
-enum otad_err list_send(struct http_req *req, struct list *list, enum otad_err err)
+json_t *list_json(struct list *list, enum otad_err err)
 {
     json_t *items = OTAD_STEAL(list->items);
     if (err != OTAD_E_OK) {
         json_decref(items);
-        return err;
+        return NULL;
     }
-    return http_reply_json(req, 200,
-                           json_pack("{s:o, s:o}", "items", items, "next",
-                                     list->more ? json_string(list->next) : json_null()));
+    return json_pack("{s:o, s:o}", "items", items, "next",
+                     list->more ? json_string(list->next) : json_null());
+}
+
+enum otad_err list_send(struct http_req *req, struct list *list, enum otad_err err)
+{
+    json_t *body = list_json(list, err);
+    return err != OTAD_E_OK ? err : http_reply_json(req, 200, body);
 }
 
 enum otad_err list_cursor_number(const struct list *list, int64_t fallback, int64_t *out,

@@ -30,6 +30,10 @@ bool list_has_room(struct list *list);
 /** Appends a shape (NULL = out of memory). */
 enum otad_err list_add(struct list *list, json_t *shape);
 
+/** The list as JSON, the caller's; takes the items over. NULL when err isn't OTAD_E_OK, or when out
+ *  of memory. */
+json_t *list_json(struct list *list, enum otad_err err);
+
 /** Sends the list (or drops it when err isn't OTAD_E_OK, which is then returned). */
 enum otad_err list_send(struct http_req *req, struct list *list, enum otad_err err);
 

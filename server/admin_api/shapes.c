@@ -289,3 +289,40 @@ json_t *shape_audit(const struct audit *a)
                      a->action, "product", a->product, "object", json_text(a->object), "detail",
                      detail != NULL ? detail : json_text(a->detail));
 }
+
+static void set_text(json_t *shape, const char *key, const char *text)
+{
+    if (text[0] != '\0')
+        (void)json_object_set_new(shape, key, json_text(text));
+}
+
+static void set_id(json_t *shape, const char *key, int64_t id)
+{
+    if (id != 0)
+        (void)json_object_set_new(shape, key, json_id(id));
+}
+
+json_t *shape_event(const struct event *e, const char *slug)
+{
+    bool change = e->kind == EVENT_CHANGE;
+    json_t *shape =
+        json_pack("{s:s, s:o}", "kind", event_kind_name(e->kind), "at", json_time(e->at_s));
+    set_text(shape, "product", e->slug[0] != '\0' || e->product == 0 ? e->slug : slug);
+    if (e->mac != 0) {
+        char mac[OTAD_MAC_TEXT];
+        mac_text(e->mac, mac);
+        set_text(shape, "mac", mac);
+    }
+    set_id(shape, "update", e->update);
+    set_id(shape, "transfer", e->transfer);
+    set_id(shape, "build", e->build);
+    set_text(shape, "version", e->version);
+    set_text(shape, "state", e->state);
+    set_text(shape, change ? "action" : "cause", e->cause);
+    set_text(shape, change ? "object" : "text", e->text);
+    if (e->size > 0) {
+        (void)json_object_set_new(shape, "bytes", json_integer((json_int_t)e->bytes));
+        (void)json_object_set_new(shape, "size", json_integer((json_int_t)e->size));
+    }
+    return shape;
+}

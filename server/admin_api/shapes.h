@@ -9,6 +9,7 @@
 #include "fleet/build.h"
 #include "fleet/channel.h"
 #include "fleet/device.h"
+#include "fleet/events.h"
 #include "fleet/key.h"
 #include "fleet/preflight.h"
 #include "fleet/product.h"
@@ -30,5 +31,9 @@ json_t *shape_preflight(const struct preflight *p);
 json_t *shape_key(const struct key *k);
 json_t *shape_product_key(const struct product_key *k);
 json_t *shape_audit(const struct audit *a);
+/** The numbers of a product at a time. Reads much: for the worker thread. */
+json_t *shape_stats(struct db *db, const struct product *p, int64_t now_s, struct otad_errinfo *ei);
+/** Only what the event has. @param slug  of its product, when it doesn't say so itself */
+json_t *shape_event(const struct event *e, const char *slug);
 
 #endif

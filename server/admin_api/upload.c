@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "admin_api/admin_api.h"
+#include "admin_api/change.h"
 #include "admin_api/shapes.h"
 #include "base/digest.h"
 #include "base/hex.h"
@@ -319,6 +320,16 @@ static void free_ticket(void *work)
     free_upload(((struct ticket *)work)->upload);
 }
 
+static void tell(const struct upload *u)
+{
+    struct audit audit = u->job.audit;
+    audit.at_s = u->job.build.created_at_s;
+    (void)snprintf(audit.action, sizeof audit.action, "build.upload");
+    (void)snprintf(audit.product, sizeof audit.product, "%s", u->product.slug);
+    (void)snprintf(audit.object, sizeof audit.object, "%" PRIu64, (uint64_t)u->job.build.id);
+    change_tell(u->otad->events, &audit, u->product.id);
+}
+
 static void run(struct worker_job *job, bool closing)
 {
     struct ticket *ticket = (struct ticket *)job;
@@ -327,6 +338,8 @@ static void run(struct worker_job *job, bool closing)
         upload->err = otad_fail(&upload->ei, OTAD_E_BUSY, "otad is shutting down");
     else
         ingest_run(ticket->upload->otad, upload);
+    if (upload->err == OTAD_E_OK && !upload->existed)
+        tell(ticket->upload);
     http_wait_done(ticket->wait);
 }
 

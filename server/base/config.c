@@ -35,6 +35,8 @@ static const struct option_row rows[] = {
      "a request head must be complete after so long"},
     {"http", "body_timeout_s", OPTION_INT, AT(body_timeout_s), "600", 1, 86400, "s", NULL, NULL, true,
      "an upload must be complete after so long"},
+    {"http", "streams_max", OPTION_INT, AT(streams_max), "64", 0, 10000, "", NULL, NULL, true,
+     "streaming answers (events, CSV) open at a time; further ones get 503"},
     {"http", "trusted_proxies", OPTION_LIST, AT(trusted_proxies), "", 0, 0, "NET", NULL, NULL, true,
      "addresses or networks of reverse proxies whose X-Forwarded-For, X-Forwarded-Proto and Forwarded are believed"},
     {"http", "allowed_hosts", OPTION_LIST, AT(allowed_hosts), "", 0, 0, "HOST", NULL, NULL, true,

@@ -21,6 +21,7 @@ struct config {
     int64_t header_timeout_s;
     int64_t body_timeout_s;
     int64_t stall_timeout_s;
+    int64_t streams_max;
     struct option_list trusted_proxies;
     struct option_list allowed_hosts;
 

@@ -16,8 +16,10 @@
 #include "cli/datadir.h"
 #include "db/migrate.h"
 #include "fleet/admission.h"
+#include "fleet/answer_cache.h"
 #include "fleet/blob.h"
 #include "fleet/blob_cache.h"
+#include "fleet/events.h"
 #include "fleet/lease.h"
 #include "fleet/otad.h"
 #include "fleet/overlay.h"
@@ -25,6 +27,7 @@
 #include "fleet/retention.h"
 #include "fleet/worker.h"
 #include "http/http.h"
+#include "http/stream.h"
 #include "routes.h"
 
 /* Clients that may resume on a URL that names no build: 4 MiB at most. */
@@ -117,9 +120,14 @@ static enum otad_err start_workers(struct daemon *d, struct otad_errinfo *ei)
     o->overlay = overlay_new(FACTS_MAX, o->log);
     o->admission = admission_new();
     o->leases = leases_new(LEASES_MAX);
-    if (o->overlay != NULL && o->admission != NULL && o->leases != NULL)
+    o->events = events_new(&o->clock);
+    o->answers = answer_cache_new();
+    if (o->overlay != NULL && o->admission != NULL && o->leases != NULL && o->events != NULL &&
+        o->answers != NULL) {
+        overlay_set_events(o->overlay, o->events);
         o->writer = writer_new(d->db, overlay_facts(o->overlay), (size_t)o->config.write_queue_max,
                                o->config.flush_interval_ms, o->log);
+    }
     if (o->writer != NULL) {
         d->db = NULL; /* the writer's now */
         overlay_set_writer(o->overlay, o->writer);
@@ -141,9 +149,15 @@ static struct http_limits http_limits(const struct config *c)
                                 .body_timeout_s = c->body_timeout_s,
                                 .stall_timeout_s = c->stall_timeout_s,
                                 .image_max_bytes = c->image_max_bytes,
+                                .streams_max = c->streams_max,
                                 .trusted_proxies = &c->trusted_proxies,
                                 .allowed_hosts = &c->allowed_hosts,
                                 .public_url = c->public_url};
+}
+
+static void on_event(void *http)
+{
+    http_streams_news(http);
 }
 
 static enum otad_err start_http(struct daemon *d, struct otad_errinfo *ei)
@@ -165,7 +179,10 @@ static enum otad_err start_http(struct daemon *d, struct otad_errinfo *ei)
         .idle_timeout_s = c->idle_timeout_s,
         .limits = http_limits(c),
     };
-    return http_start(&settings, fds, n, &d->http, ei);
+    err = http_start(&settings, fds, n, &d->http, ei);
+    if (err == OTAD_E_OK)
+        events_set_listener(d->otad.events, on_event, d->http);
+    return err;
 }
 
 static enum otad_err tell_addresses(struct daemon *d, struct otad_errinfo *ei)
@@ -222,10 +239,14 @@ static void stop(struct daemon *d)
     retention_free(&d->retention); /* their last steps have ended with the writer */
     patience_free(&d->patience);
     blob_cache_free(&o->blobs);
+    if (o->events != NULL)
+        events_set_listener(o->events, NULL, NULL);
     http_free(&d->http); /* writer and loader have told their last wait */
     overlay_free(&o->overlay);
     admission_free(&o->admission);
     leases_free(&o->leases);
+    events_free(&o->events);
+    answer_cache_free(&o->answers);
     db_close(&d->db);
     db_pool_free(&o->readers);
     if (d->lock_fd >= 0)

@@ -8,6 +8,7 @@
 #include "device_api/access.h"
 #include "device_api/device_api.h"
 #include "device_api/report_read.h"
+#include "fleet/batch.h"
 #include "fleet/device.h"
 #include "fleet/otad.h"
 #include "fleet/overlay.h"
@@ -18,6 +19,8 @@
 struct report_job {
     struct write_job job;
     struct http_wait *wait;
+    struct otad *otad;
+    struct batch batch; /* what it changed */
     int64_t product;
     uint64_t mac;
     struct report report;
@@ -30,7 +33,9 @@ struct report_job {
 static enum otad_err run(struct write_job *job, struct db *db, struct otad_errinfo *ei)
 {
     struct report_job *r = (struct report_job *)job;
-    return report_record(db, r->product, r->mac, &r->report, ei);
+    batch_forget(&r->batch);
+    enum otad_err err = report_record(db, r->product, r->mac, &r->report, &r->batch, ei);
+    return err == OTAD_E_OK ? batch_write(&r->batch, db, ei) : err;
 }
 
 static void done(struct write_job *job, enum otad_err err, const struct otad_errinfo *ei)
@@ -38,7 +43,14 @@ static void done(struct write_job *job, enum otad_err err, const struct otad_err
     struct report_job *r = (struct report_job *)job;
     r->err = err;
     r->ei = *ei;
+    if (err == OTAD_E_OK)
+        batch_tell(&r->batch, r->otad->events);
     http_wait_done(r->wait);
+}
+
+static void free_job(void *work)
+{
+    batch_free(&((struct report_job *)work)->batch);
 }
 
 static enum otad_err answer(struct http_req *req, void *work, struct otad_errinfo *ei)
@@ -91,12 +103,13 @@ static enum otad_err submit(struct http_req *req, const struct report_job *fille
                             struct otad_errinfo *ei)
 {
     struct otad *o = http_req_app(req);
-    struct http_wait *wait = http_wait_new(sizeof *filled, NULL);
+    struct http_wait *wait = http_wait_new(sizeof *filled, free_job);
     if (wait == NULL)
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
     struct report_job *r = http_wait_work(wait);
     *r = *filled;
     r->wait = wait;
+    r->otad = o;
     r->job = (struct write_job){.run = run, .done = done};
     (void)http_wait_start(req, wait, otad_config_int(o, &o->config.write_timeout_s), answer);
     struct otad_errinfo busy = {.code = OTAD_E_OK};

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "fleet/batch.h"
 #include "fleet/blob.h"
 #include "fleet/checkin.h"
 #include "fleet/ledger_transfer.h"
@@ -52,7 +53,7 @@ static struct story_checkin what_it_says(const struct update *u, const struct fa
 
 /* What the check-in means for the device's newest update of that kind. */
 static enum otad_err judge(struct db *db, struct update *u, const struct fact *fact,
-                           struct otad_errinfo *ei)
+                           struct batch *batch, struct otad_errinfo *ei)
 {
     struct build b;
     struct product p;
@@ -68,12 +69,13 @@ static enum otad_err judge(struct db *db, struct update *u, const struct fact *f
         err = ledger_transfer_seen(db, u, fact, ei);
     if (err != OTAD_E_OK)
         return err;
-    bool was_failure = story_is_failure(u);
+    const struct update before = *u;
     const struct story_checkin c = what_it_says(u, fact, same, p.policy.attempts_max);
-    return story_checked_in(u, &c) ? outcome_save(db, u, was_failure, ei) : OTAD_E_OK;
+    return story_checked_in(u, &c) ? outcome_save(db, u, &before, batch, ei) : OTAD_E_OK;
 }
 
-static enum otad_err write_checkin(struct db *db, const struct fact *fact, struct otad_errinfo *ei)
+static enum otad_err write_checkin(struct db *db, const struct fact *fact, struct batch *batch,
+                                   struct otad_errinfo *ei)
 {
     struct update u;
     int64_t device;
@@ -85,16 +87,21 @@ static enum otad_err write_checkin(struct db *db, const struct fact *fact, struc
     if (found != OTAD_E_OK && found != OTAD_E_NOENT)
         return found;
     enum otad_err err = device_seen(db, fact->product, fact->mac, &said, &device, ei);
-    return err == OTAD_E_OK && found == OTAD_E_OK ? judge(db, &u, fact, ei) : err;
+    if (err != OTAD_E_OK)
+        return err;
+    batch_checkins(batch, fact->product, said.at_s, fact->count);
+    return found == OTAD_E_OK ? judge(db, &u, fact, batch, ei) : OTAD_E_OK;
 }
 
 enum otad_err ledger_want(struct db *db, const struct device *d, const struct build *b,
-                          int64_t now_s, struct update *out, struct otad_errinfo *ei)
+                          int64_t now_s, struct update *out, struct batch *batch,
+                          struct otad_errinfo *ei)
 {
     enum otad_err err = update_newest(db, d->id, b->seq, out, ei);
     if (err == OTAD_E_OK && out->state != UPDATE_INSTALLED) {
+        const struct update before = *out;
         story_wanted(out, now_s);
-        return update_save(db, out, ei);
+        return outcome_save(db, out, &before, batch, ei);
     }
     if (err != OTAD_E_OK && err != OTAD_E_NOENT)
         return err;
@@ -106,21 +113,26 @@ enum otad_err ledger_want(struct db *db, const struct device *d, const struct bu
     (void)snprintf(u.from_version, sizeof u.from_version, "%s", d->last.version);
     (void)snprintf(u.from_md5, sizeof u.from_md5, "%s", d->last.md5);
     err = update_insert(db, &u, ei);
-    return err == OTAD_E_OK ? update_find(db, u.id, out, ei) : err;
+    if (err == OTAD_E_OK)
+        err = update_find(db, u.id, out, ei);
+    if (err == OTAD_E_OK)
+        batch_update(batch, out);
+    return err;
 }
 
-enum otad_err ledger_write(struct db *db, const struct fact *fact, struct otad_errinfo *ei)
+enum otad_err ledger_write(struct db *db, const struct fact *fact, struct batch *batch,
+                           struct otad_errinfo *ei)
 {
     switch (fact->kind) {
     case FACT_ANONYMOUS:
         return product_count_anonymous(db, fact->product, fact->count, ei);
     case FACT_CHECKIN:
-        return write_checkin(db, fact, ei);
+        return write_checkin(db, fact, batch, ei);
     case FACT_SERVE:
-        return ledger_transfer_begin(db, fact, ei);
+        return ledger_transfer_begin(db, fact, batch, ei);
     case FACT_PROGRESS:
     case FACT_END:
         break;
     }
-    return ledger_transfer_go_on(db, fact, ei);
+    return ledger_transfer_go_on(db, fact, batch, ei);
 }

@@ -8,18 +8,20 @@
 #include "fleet/update.h"
 
 struct fact;
+struct batch;
 
 /** Writes one fact, in the order facts happened for its device.
+ *  @param batch  gathers what changed; NULL: nobody wants to know
  *  @return OTAD_E_OK; OTAD_E_CONFLICT or OTAD_E_NOENT when the product, build or device is gone;
  *          or a database error */
-enum otad_err ledger_write(struct db *db, const struct fact *fact,
+enum otad_err ledger_write(struct db *db, const struct fact *fact, struct batch *batch,
                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** A person wants this build on this device, at its next check-in: whatever held the update back is
  *  forgiven, and its attempts count anew. Makes the update if there is none that is open.
  *  @param out  receives it, pending */
 enum otad_err ledger_want(struct db *db, const struct device *d, const struct build *b,
-                          int64_t now_s, struct update *out,
+                          int64_t now_s, struct update *out, struct batch *batch,
                           struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 #endif

@@ -16,7 +16,7 @@
 
 /* Another build of the same kind is on its way: the older stories have ended. */
 static enum otad_err supersede(struct db *db, int64_t device, const struct build *b, int64_t now_s,
-                               struct otad_errinfo *ei)
+                               struct batch *batch, struct otad_errinfo *ei)
 {
     struct update open[OPEN_MAX];
     size_t n;
@@ -28,8 +28,9 @@ static enum otad_err supersede(struct db *db, int64_t device, const struct build
         err = build_find_seq(db, open[i].build, &other, ei);
         if (err != OTAD_E_OK || other.kind != b->kind)
             continue;
+        const struct update before = open[i];
         story_superseded(&open[i], now_s);
-        err = update_save(db, &open[i], ei);
+        err = outcome_save(db, &open[i], &before, batch, ei);
         if (err == OTAD_E_OK)
             err = transfer_supersede(db, open[i].id, now_s, ei);
     }
@@ -38,25 +39,33 @@ static enum otad_err supersede(struct db *db, int64_t device, const struct build
 
 /* Continues the story of this device and build, or starts it. */
 static enum otad_err open_update(struct db *db, const struct device *d, const struct build *b,
-                                 const struct fact *fact, struct update *u, struct otad_errinfo *ei)
+                                 const struct fact *fact, struct update *u, struct batch *batch,
+                                 struct otad_errinfo *ei)
 {
     int64_t now_s = fact->transfer.started_at_s;
     enum otad_err err = update_newest(db, d->id, b->seq, u, ei);
     if (err == OTAD_E_OK && u->state != UPDATE_INSTALLED) {
+        const struct update before = *u;
         story_served(u, fact->by_token, now_s);
-        return update_save(db, u, ei);
+        return outcome_save(db, u, &before, batch, ei);
     }
     if (err != OTAD_E_OK && err != OTAD_E_NOENT)
         return err;
     *u = (struct update){.product = d->product,
                          .device = d->id,
+                         .mac = d->mac,
                          .build = b->seq,
+                         .build_id = b->id,
                          .state = UPDATE_IN_PROGRESS,
                          .created_at_s = now_s,
                          .updated_at_s = now_s};
     (void)snprintf(u->from_version, sizeof u->from_version, "%s", d->last.version);
     (void)snprintf(u->from_md5, sizeof u->from_md5, "%s", d->last.md5);
-    return update_insert(db, u, ei);
+    (void)snprintf(u->to_version, sizeof u->to_version, "%s", b->version);
+    err = update_insert(db, u, ei);
+    if (err == OTAD_E_OK)
+        batch_update(batch, u);
+    return err;
 }
 
 /* Another download of the same image goes on with what arrived by an earlier one.
@@ -91,7 +100,8 @@ static enum otad_err begin_transfer(struct db *db, const struct update *u, const
     return err == OTAD_E_OK ? transfer_insert(db, &t, ei) : err;
 }
 
-enum otad_err ledger_transfer_begin(struct db *db, const struct fact *fact, struct otad_errinfo *ei)
+enum otad_err ledger_transfer_begin(struct db *db, const struct fact *fact, struct batch *batch,
+                                    struct otad_errinfo *ei)
 {
     struct device d;
     struct build b;
@@ -100,9 +110,9 @@ enum otad_err ledger_transfer_begin(struct db *db, const struct fact *fact, stru
     if (err == OTAD_E_OK)
         err = build_find_seq(db, fact->build, &b, ei);
     if (err == OTAD_E_OK)
-        err = supersede(db, d.id, &b, fact->transfer.started_at_s, ei);
+        err = supersede(db, d.id, &b, fact->transfer.started_at_s, batch, ei);
     if (err == OTAD_E_OK)
-        err = open_update(db, &d, &b, fact, &u, ei);
+        err = open_update(db, &d, &b, fact, &u, batch, ei);
     if (err != OTAD_E_OK)
         return err;
     err = fact->first > 0 ? continue_transfer(db, &u, fact, ei) : OTAD_E_NOENT;
@@ -159,7 +169,8 @@ static enum otad_err count_attempt(struct db *db, struct transfer *t, const stru
 
 static enum otad_err arrived_whole(struct db *db, struct transfer *t,
                                    const struct intervals *arrived, struct update *u,
-                                   const struct fact *fact, struct otad_errinfo *ei)
+                                   const struct fact *fact, struct batch *batch,
+                                   struct otad_errinfo *ei)
 {
     struct product p;
     int64_t attempts = 0;
@@ -174,20 +185,22 @@ static enum otad_err arrived_whole(struct db *db, struct transfer *t,
     if (since_s < u->retried_at_s)
         since_s = u->retried_at_s;
     err = transfer_attempts(db, u->id, since_s, &attempts, ei);
-    if (err == OTAD_E_OK)
-        story_arrived(u, attempts, t->ended_at_s);
-    return err == OTAD_E_OK ? update_save(db, u, ei) : err;
+    if (err != OTAD_E_OK)
+        return err;
+    const struct update before = *u;
+    story_arrived(u, attempts, t->ended_at_s);
+    return outcome_save(db, u, &before, batch, ei);
 }
 
 static enum otad_err ended(struct db *db, struct transfer *t, const struct intervals *arrived,
-                           const struct fact *fact, struct otad_errinfo *ei)
+                           const struct fact *fact, struct batch *batch, struct otad_errinfo *ei)
 {
     struct update u;
     enum otad_err err = update_find(db, t->update, &u, ei);
     if (err != OTAD_E_OK)
         return err;
     if (t->state == TRANSFER_SENT)
-        return arrived_whole(db, t, arrived, &u, fact, ei);
+        return arrived_whole(db, t, arrived, &u, fact, batch, ei);
     err = transfer_save(db, t, arrived, ei);
     if (err != OTAD_E_OK || t->state != TRANSFER_ABORTED || strcmp(t->cause, "superseded") == 0)
         return err;
@@ -196,7 +209,8 @@ static enum otad_err ended(struct db *db, struct transfer *t, const struct inter
     return update_save(db, &u, ei);
 }
 
-enum otad_err ledger_transfer_go_on(struct db *db, const struct fact *fact, struct otad_errinfo *ei)
+enum otad_err ledger_transfer_go_on(struct db *db, const struct fact *fact, struct batch *batch,
+                                    struct otad_errinfo *ei)
 {
     struct transfer t;
     struct intervals arrived;
@@ -214,7 +228,7 @@ enum otad_err ledger_transfer_go_on(struct db *db, const struct fact *fact, stru
     if (!final)
         return transfer_save(db, &t, &arrived, ei);
     settle(&t, fact, others);
-    return ended(db, &t, &arrived, fact, ei);
+    return ended(db, &t, &arrived, fact, batch, ei);
 }
 
 /* ---- the next check-in -------------------------------------------------------------------- */

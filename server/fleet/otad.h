@@ -18,6 +18,8 @@ struct blob_cache;
 struct worker;
 struct admission;
 struct leases;
+struct events;
+struct answer_cache;
 
 /** All parts are thread-safe; each lives until the threads that use it have ended. */
 struct otad {
@@ -31,6 +33,8 @@ struct otad {
     struct worker *worker;
     struct admission *admission;
     struct leases *leases;
+    struct events *events;
+    struct answer_cache *answers;
     uint8_t url_key[TOKEN_KEY_LEN]; /* tokens of /static URLs are made with it */
     _Atomic int64_t
         key_refused_ms;           /* monotonic: a missing product key was last logged, 0 = never */

@@ -59,7 +59,7 @@ static enum otad_err count(struct db *db, const struct update *u, const struct c
 }
 
 static enum otad_err stop(struct db *db, const struct stop *s, const struct channel *c,
-                          const char *reason, struct otad_errinfo *ei)
+                          const char *reason, struct batch *batch, struct otad_errinfo *ei)
 {
     struct audit a = {.at_s = s->u->updated_at_s, .who = "otad", .address = "local"};
     (void)snprintf(a.action, sizeof a.action, "channel.stop");
@@ -67,11 +67,13 @@ static enum otad_err stop(struct db *db, const struct stop *s, const struct chan
     (void)snprintf(a.object, sizeof a.object, "%s", c->name);
     (void)snprintf(a.detail, sizeof a.detail, "%s", reason);
     enum otad_err err = channel_stop(db, s->product->id, c->name, reason, s->u->updated_at_s, ei);
+    if (err == OTAD_E_OK)
+        batch_channel(batch, s->u, c->name, reason);
     return err == OTAD_E_OK ? audit_add(db, &a, ei) : err;
 }
 
 static enum otad_err check(struct db *db, const struct stop *s, const struct channel *c,
-                           struct otad_errinfo *ei)
+                           struct batch *batch, struct otad_errinfo *ei)
 {
     const struct product_policy *policy = &s->product->policy;
     int64_t failed, installed;
@@ -83,10 +85,11 @@ static enum otad_err check(struct db *db, const struct stop *s, const struct cha
     (void)snprintf(reason, sizeof reason,
                    "%" PRId64 " of %" PRId64 " devices failed with version %.64s", failed,
                    failed + installed, s->u->to_version);
-    return stop(db, s, c, reason, ei);
+    return stop(db, s, c, reason, batch, ei);
 }
 
-static enum otad_err check_channels(struct db *db, const struct update *u, struct otad_errinfo *ei)
+static enum otad_err check_channels(struct db *db, const struct update *u, struct batch *batch,
+                                    struct otad_errinfo *ei)
 {
     struct product product;
     struct stop s = {.u = u, .product = &product};
@@ -94,15 +97,19 @@ static enum otad_err check_channels(struct db *db, const struct update *u, struc
     if (err == OTAD_E_OK)
         err = channel_list(db, u->product, collect, &s, ei);
     for (size_t i = 0; i < s.n && err == OTAD_E_OK; i++)
-        err = check(db, &s, &s.channels[i], ei);
+        err = check(db, &s, &s.channels[i], batch, ei);
     return err;
 }
 
-enum otad_err outcome_save(struct db *db, const struct update *u, bool was_failure,
-                           struct otad_errinfo *ei)
+enum otad_err outcome_save(struct db *db, const struct update *u, const struct update *before,
+                           struct batch *batch, struct otad_errinfo *ei)
 {
     enum otad_err err = update_save(db, u, ei);
-    if (err != OTAD_E_OK || was_failure || !story_is_failure(u))
+    if (err != OTAD_E_OK)
         return err;
-    return check_channels(db, u, ei);
+    if (u->state != before->state || strcmp(u->cause, before->cause) != 0)
+        batch_update(batch, u);
+    if (story_is_failure(before) || !story_is_failure(u))
+        return OTAD_E_OK;
+    return check_channels(db, u, batch, ei);
 }

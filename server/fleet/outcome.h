@@ -4,14 +4,16 @@
 #ifndef OTAD_FLEET_OUTCOME_H
 #define OTAD_FLEET_OUTCOME_H
 
+#include "fleet/batch.h"
 #include "fleet/update.h"
 
-/** Saves an update whose story went on. When it has just become a failure, every channel that
+/** Saves an update whose story went on, and notes for the batch (NULL = nobody watches) that it has
+ *  another state. When it has just become a failure, every channel that
  *  points at its build is looked at: one on which enough devices failed within the product's window
  *  is stopped, with a row in the audit. Only devices first seen before the release count, and of a
  *  public network without authentication only one.
- *  @param was_failure  story_is_failure() before */
-enum otad_err outcome_save(struct db *db, const struct update *u, bool was_failure,
-                           struct otad_errinfo *ei) OTAD_MUSTCHECK;
+ *  @param before  what it was */
+enum otad_err outcome_save(struct db *db, const struct update *u, const struct update *before,
+                           struct batch *batch, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 #endif

@@ -4,9 +4,11 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fleet/batch.h"
 #include "fleet/ledger.h"
 
 #define SHARDS 16
@@ -34,6 +36,8 @@ struct overlay {
     atomic_size_t n;
     size_t max;
     _Atomic(struct writer *) writer;
+    struct events *events; /* or NULL */
+    struct batch batch;    /* the writer's: what the last fold changed, until it is durable */
     struct log *log;
 };
 
@@ -74,6 +78,7 @@ void overlay_free(struct overlay **overlay)
             }
         (void)pthread_mutex_destroy(&s->lock);
     }
+    batch_free(&o->batch);
     free(o);
     *overlay = NULL;
 }
@@ -81,6 +86,11 @@ void overlay_free(struct overlay **overlay)
 void overlay_set_writer(struct overlay *overlay, struct writer *writer)
 {
     atomic_store(&overlay->writer, writer);
+}
+
+void overlay_set_events(struct overlay *overlay, struct events *events)
+{
+    overlay->events = events;
 }
 
 static uint64_t mix(int64_t product, uint64_t mac)
@@ -185,6 +195,34 @@ static bool append(struct shard *s, const struct fact *fact)
     return true;
 }
 
+static void tell_transfer(struct event *event, const struct transfer *t)
+{
+    event->kind = EVENT_TRANSFER;
+    event->transfer = t->id;
+    event->bytes = t->bytes_acked;
+    event->size = t->size_bytes;
+    event->at_s = t->ended_at_s != 0 ? t->ended_at_s : t->started_at_s;
+    (void)snprintf(event->state, sizeof event->state, "%s", transfer_state_name(t->state));
+    (void)snprintf(event->cause, sizeof event->cause, "%s", t->cause);
+}
+
+/* Tells those who watch what was noted. Its effect on the ledger is told after the commit. */
+static void tell(struct events *events, const struct fact *fact)
+{
+    struct event event = {
+        .kind = EVENT_CHECK_IN, .product = fact->product, .mac = fact->mac, .at_s = 0};
+    if (events == NULL || fact->kind == FACT_ANONYMOUS)
+        return;
+    if (fact->kind == FACT_CHECKIN) {
+        event.at_s = fact->said.at_s;
+        (void)snprintf(event.version, sizeof event.version, "%s", fact->said.version);
+    } else {
+        tell_transfer(&event, &fact->transfer);
+        event.progress = fact->kind == FACT_PROGRESS;
+    }
+    events_publish(events, &event);
+}
+
 bool overlay_note(struct overlay *o, const struct fact *fact)
 {
     bool cheap =
@@ -204,6 +242,8 @@ bool overlay_note(struct overlay *o, const struct fact *fact)
     struct writer *writer = atomic_load(&o->writer);
     if (kept && !cheap && writer != NULL)
         writer_kick(writer);
+    if (kept)
+        tell(o->events, fact);
     return kept;
 }
 
@@ -255,18 +295,19 @@ static enum otad_err fold(void *arg, struct db *db, struct otad_errinfo *ei)
 {
     struct overlay *o = arg;
     enum otad_err err = OTAD_E_OK;
+    batch_forget(&o->batch);
     for (size_t i = 0; i < SHARDS; i++)
         take(&o->shards[i]);
     for (size_t i = 0; i < SHARDS; i++)
         for (struct fact *f = o->shards[i].taken; f != NULL && err == OTAD_E_OK; f = f->next) {
-            err = ledger_write(db, f, ei);
+            err = ledger_write(db, f, &o->batch, ei);
             /* Its product or build may be gone by now; such a fact must not hold up the others. */
             if (err == OTAD_E_CONFLICT || err == OTAD_E_NOENT) {
                 log_debug(o->log, "overlay.dropped", "reason='%s'", ei->msg);
                 err = OTAD_E_OK;
             }
         }
-    return err;
+    return err == OTAD_E_OK ? batch_write(&o->batch, db, ei) : err;
 }
 
 static void put_back(struct shard *s)
@@ -312,6 +353,8 @@ static void settle(void *arg, bool durable)
         s->taken = NULL;
         (void)pthread_mutex_unlock(&s->lock);
     }
+    if (durable) /* not before: who is told may look at once, and a power cut takes nothing back */
+        batch_tell(&o->batch, o->events);
 }
 
 struct write_facts overlay_facts(struct overlay *overlay)

@@ -11,6 +11,7 @@
 #include "db/writer.h"
 #include "fleet/decide.h"
 #include "fleet/device.h"
+#include "fleet/events.h"
 #include "fleet/transfer.h"
 
 enum fact_kind {
@@ -43,7 +44,7 @@ struct fact {
     int64_t build;     /* FACT_SERVE: seq */
     int64_t first;     /* of a transfer's: the first byte this request was given */
     bool by_token;     /* FACT_SERVE, FACT_END: the URL's token was the decision */
-    int64_t count;     /* FACT_ANONYMOUS: how many */
+    int64_t count;     /* FACT_ANONYMOUS, FACT_CHECKIN: how many */
     struct fact *next; /* private */
 };
 
@@ -61,6 +62,10 @@ struct write_facts overlay_facts(struct overlay *overlay);
 
 /** Whom to wake when a fact should reach the disk at once; before that, facts wait. */
 void overlay_set_writer(struct overlay *overlay, struct writer *writer);
+
+/** Where facts are published when they are noted, and what they changed in the ledger after its
+ *  commit. Before anybody else uses the overlay; without it nothing is published. */
+void overlay_set_events(struct overlay *overlay, struct events *events);
 
 /** Copies *fact. A check-in replaces the device's last one when nothing happened in between.
  *  @return false when it was dropped because too much is waiting */

@@ -50,42 +50,44 @@ static enum otad_err judge_idle(struct db *db, int64_t now_s, int64_t stall_s, b
     return err;
 }
 
-static enum otad_err judge_silent(struct db *db, int64_t now_s, bool *more, struct otad_errinfo *ei)
+static enum otad_err judge_silent(struct db *db, int64_t now_s, bool *more, struct batch *batch,
+                                  struct otad_errinfo *ei)
 {
     struct update silent[BATCH];
     size_t n;
     enum otad_err err = update_silent(db, now_s, 0, silent, BATCH, &n, ei);
     for (size_t i = 0; i < n && err == OTAD_E_OK; i++) {
-        bool was_failure = story_is_failure(&silent[i]);
+        const struct update before = silent[i];
         story_silent(&silent[i], silent[i].device_seen_s, now_s);
-        err = outcome_save(db, &silent[i], was_failure, ei);
+        err = outcome_save(db, &silent[i], &before, batch, ei);
     }
     *more = *more || n == BATCH;
     return err;
 }
 
 static enum otad_err judge_stayed_away(struct db *db, int64_t now_s, bool *more,
-                                       struct otad_errinfo *ei)
+                                       struct batch *batch, struct otad_errinfo *ei)
 {
     struct update away[BATCH];
     size_t n;
     enum otad_err err = update_stayed_away(db, now_s - STORY_POLL_S, away, BATCH, &n, ei);
     for (size_t i = 0; i < n && err == OTAD_E_OK; i++) {
+        const struct update before = away[i];
         story_stayed_away(&away[i], now_s);
-        err = update_save(db, &away[i], ei);
+        err = outcome_save(db, &away[i], &before, batch, ei);
     }
     *more = *more || n == BATCH;
     return err;
 }
 
 enum otad_err patience_judge(struct db *db, int64_t now_s, int64_t stall_s, bool *more,
-                             struct otad_errinfo *ei)
+                             struct batch *batch, struct otad_errinfo *ei)
 {
     *more = false;
     enum otad_err err = judge_idle(db, now_s, stall_s, more, ei);
     if (err == OTAD_E_OK)
-        err = judge_stayed_away(db, now_s, more, ei);
-    return err == OTAD_E_OK ? judge_silent(db, now_s, more, ei) : err;
+        err = judge_stayed_away(db, now_s, more, batch, ei);
+    return err == OTAD_E_OK ? judge_silent(db, now_s, more, batch, ei) : err;
 }
 
 /* ---- while the daemon runs ---------------------------------------------------------------- */
@@ -95,6 +97,7 @@ struct patience {
     struct otad *otad;
     atomic_bool queued;
     bool more;
+    struct batch batch;
     bool left_open;          /* downloads of the daemon before */
     int64_t before;          /* ids of those are below */
     int64_t due_ms, took_ms; /* monotonic */
@@ -105,11 +108,14 @@ static enum otad_err run(struct write_job *job, struct db *db, struct otad_errin
     struct patience *p = (struct patience *)job;
     struct otad *o = p->otad;
     int64_t start_ms = clock_mono_ms(&o->clock);
+    batch_forget(&p->batch); /* it may run again */
     int64_t stall_s = otad_config_int(o, &o->config.stall_timeout_s);
     int64_t now_s = clock_wall_s(&o->clock);
-    enum otad_err err = patience_judge(db, now_s, stall_s, &p->more, ei);
+    enum otad_err err = patience_judge(db, now_s, stall_s, &p->more, &p->batch, ei);
     if (err == OTAD_E_OK && p->left_open)
         err = patience_close(db, p->before, now_s, ei);
+    if (err == OTAD_E_OK)
+        err = batch_write(&p->batch, db, ei);
     p->took_ms = clock_mono_ms(&o->clock) - start_ms;
     return err;
 }
@@ -120,10 +126,12 @@ static void done(struct write_job *job, enum otad_err err, const struct otad_err
     int64_t pause_ms = p->more && err == OTAD_E_OK ? 0 : EVERY_MS;
     if (pause_ms < SHARE * p->took_ms)
         pause_ms = SHARE * p->took_ms;
-    if (err == OTAD_E_OK)
+    if (err == OTAD_E_OK) {
         p->left_open = false;
-    else
+        batch_tell(&p->batch, p->otad->events);
+    } else {
         log_warn(p->otad->log, "patience", "error='%s'", ei->msg);
+    }
     p->due_ms = clock_mono_ms(&p->otad->clock) + pause_ms;
     atomic_store(&p->queued, false);
 }
@@ -162,6 +170,8 @@ int64_t patience_tick(struct patience *p)
 
 void patience_free(struct patience **patience)
 {
+    if (*patience != NULL)
+        batch_free(&(*patience)->batch);
     free(*patience);
     *patience = NULL;
 }

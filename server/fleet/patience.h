@@ -4,6 +4,7 @@
 #ifndef OTAD_FLEET_PATIENCE_H
 #define OTAD_FLEET_PATIENCE_H
 
+#include "fleet/batch.h"
 #include "fleet/otad.h"
 
 /** Judges all silence up to now_s, a bounded number of cases of each kind.
@@ -11,7 +12,7 @@
  *  @param more     receives whether there may be more to judge at once
  *  @return OTAD_E_OK or a database error */
 enum otad_err patience_judge(struct db *db, int64_t now_s, int64_t stall_s, bool *more,
-                             struct otad_errinfo *ei) OTAD_MUSTCHECK;
+                             struct batch *batch, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Judges silence while the daemon runs: jobs of the writer, one at a time. Opaque. */
 struct patience;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fleet/batch.h"
 #include "fleet/device.h"
 #include "fleet/update.h"
 
@@ -98,7 +99,7 @@ static enum otad_err insert(struct db *db, const struct report *r, struct otad_e
 
 /* What the report changes in the update's state. */
 static enum otad_err apply(struct db *db, struct update *u, const struct report *r,
-                           struct otad_errinfo *ei)
+                           struct batch *batch, struct otad_errinfo *ei)
 {
     bool failed = strcmp(r->result, "failed") == 0;
     bool rolled_back = strcmp(r->result, "rolled_back") == 0;
@@ -112,11 +113,14 @@ static enum otad_err apply(struct db *db, struct update *u, const struct report 
     else
         (void)snprintf(u->detail, sizeof u->detail, "the device reported: %.200s", r->message);
     u->updated_at_s = r->at_s;
-    return update_save(db, u, ei);
+    enum otad_err err = update_save(db, u, ei);
+    if (err == OTAD_E_OK)
+        batch_update(batch, u);
+    return err;
 }
 
 enum otad_err report_record(struct db *db, int64_t product, uint64_t mac, struct report *r,
-                            struct otad_errinfo *ei)
+                            struct batch *batch, struct otad_errinfo *ei)
 {
     struct device d;
     struct update u;
@@ -131,7 +135,7 @@ enum otad_err report_record(struct db *db, int64_t product, uint64_t mac, struct
     err = check_limits(db, r, ei);
     if (err == OTAD_E_OK)
         err = insert(db, r, ei);
-    return err == OTAD_E_OK ? apply(db, &u, r, ei) : err;
+    return err == OTAD_E_OK ? apply(db, &u, r, batch, ei) : err;
 }
 
 enum otad_err report_list(struct db *db, int64_t update,

@@ -14,6 +14,8 @@
 #define REPORT_INTERVAL_S 10            /* one report a device and update in this time */
 #define REPORT_UPDATE_AGE_S (7 * 86400) /* later reports are about nothing we remember */
 
+struct batch;
+
 struct report {
     int64_t id;
     int64_t update;
@@ -35,9 +37,10 @@ bool report_result_is_valid(const char *text);
 /** Records a report of a device about one of its updates: the one that build or version names,
  *  else its newest. A reported failure or rollback becomes the update's state unless evidence says
  *  it is installed; a reported success alone proves nothing and changes no state.
+ *  @param batch  gathers what changed, or NULL
  *  @return OTAD_E_OK, OTAD_E_NOENT (no such device, update or too old), OTAD_E_RATE */
 enum otad_err report_record(struct db *db, int64_t product, uint64_t mac, struct report *r,
-                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
+                            struct batch *batch, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Of an update, oldest first. */
 enum otad_err report_list(struct db *db, int64_t update,

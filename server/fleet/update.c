@@ -37,13 +37,42 @@ static const char sql_silent[] =
 static const char sql_stayed_away[] =
     SELECT "WHERE u.state IN ('in_progress', 'sent') AND u.state = 'sent' AND u.polled_at_s > 0"
            " AND u.polled_at_s < :before ORDER BY u.id LIMIT :room";
+#define OF_PRODUCT SELECT "WHERE u.product = :product" FILTERS
+#define OF_DEVICE                                                                                  \
+    SELECT                                                                                         \
+    "WHERE u.device = (SELECT id FROM device WHERE product = :product AND mac = :mac)" FILTERS
 #define FILTERS                                                                                    \
-    " AND u.id < :before AND (:build IS NULL OR b.id = :build)"                                    \
+    " AND (:build IS NULL OR b.id = :build)"                                                       \
     " AND (:state IS NULL OR u.state = :state) AND (:cause IS NULL OR u.cause = :cause)"           \
-    " AND u.created_at_s >= :since AND u.created_at_s < :until ORDER BY u.id DESC LIMIT :limit"
-static const char sql_list[] = SELECT "WHERE u.product = :product" FILTERS;
-static const char sql_list_device[] = SELECT
-    "WHERE u.device = (SELECT id FROM device WHERE product = :product AND mac = :mac)" FILTERS;
+    " AND u.created_at_s >= :since AND u.created_at_s < :until"
+#define NEWEST " AND u.id < :after_id ORDER BY u.id DESC LIMIT :limit"
+#define OLDEST " AND u.id > :after_id ORDER BY u.id LIMIT :limit"
+#define CHANGED_LAST                                                                               \
+    " AND (u.updated_at_s, u.id) < (:after_s, :after_id)"                                          \
+    " ORDER BY u.updated_at_s DESC, u.id DESC LIMIT :limit"
+#define CHANGED_FIRST                                                                              \
+    " AND (u.updated_at_s, u.id) > (:after_s, :after_id)"                                          \
+    " ORDER BY u.updated_at_s, u.id LIMIT :limit"
+static const char sql_list_newest[] = OF_PRODUCT NEWEST;
+static const char sql_list_oldest[] = OF_PRODUCT OLDEST;
+static const char sql_list_changed_last[] = OF_PRODUCT CHANGED_LAST;
+static const char sql_list_changed_first[] = OF_PRODUCT CHANGED_FIRST;
+static const char sql_device_newest[] = OF_DEVICE NEWEST;
+static const char sql_device_oldest[] = OF_DEVICE OLDEST;
+static const char sql_device_changed_last[] = OF_DEVICE CHANGED_LAST;
+static const char sql_device_changed_first[] = OF_DEVICE CHANGED_FIRST;
+
+/* By enum update_sort. */
+static const struct {
+    const char *name;
+    const char *sql_of_product, *sql_of_device;
+    bool up, by_change;
+} sorts[] = {
+    {"-id",         sql_list_newest,        sql_device_newest,        false, false},
+    {"id",          sql_list_oldest,        sql_device_oldest,        true,  false},
+    {"-updated_at", sql_list_changed_last,  sql_device_changed_last,  false, true },
+    {"updated_at",  sql_list_changed_first, sql_device_changed_first, true,  true },
+};
 static const char sql_any_open[] = "SELECT 1 FROM \"update\" WHERE build = :build"
                                    " AND state IN ('pending', 'in_progress', 'sent') LIMIT 1";
 static const char sql_next_old[] =
@@ -205,15 +234,39 @@ enum otad_err update_stayed_away(struct db *db, int64_t before_s, struct update 
     return read_some(&q, out, room, n, ei);
 }
 
+bool update_sort_parse(const char *text, enum update_sort *out)
+{
+    for (size_t i = 0; i < OTAD_COUNT(sorts); i++)
+        if (strcmp(text, sorts[i].name) == 0) {
+            *out = (enum update_sort)i;
+            return true;
+        }
+    return false;
+}
+
+void update_first(struct update_filter *f)
+{
+    f->after_id = f->after_s = sorts[f->sort].up ? -1 : INT64_MAX;
+}
+
+static struct db_q list_query(struct db *db, const struct update_filter *f)
+{
+    struct db_q q =
+        db_query(db, f->mac != 0 ? sorts[f->sort].sql_of_device : sorts[f->sort].sql_of_product);
+    if (f->mac != 0)
+        db_bind_int(&q, ":mac", (int64_t)f->mac);
+    if (sorts[f->sort].by_change)
+        db_bind_int(&q, ":after_s", f->after_s);
+    db_bind_int(&q, ":after_id", f->after_id);
+    db_bind_int(&q, ":product", f->product);
+    return q;
+}
+
 enum otad_err update_list(struct db *db, const struct update_filter *f,
                           enum otad_err (*each)(void *arg, const struct update *u), void *arg,
                           struct otad_errinfo *ei)
 {
-    struct db_q q = db_query(db, f->mac != 0 ? sql_list_device : sql_list);
-    db_bind_int(&q, ":product", f->product);
-    if (f->mac != 0)
-        db_bind_int(&q, ":mac", (int64_t)f->mac);
-    db_bind_int(&q, ":before", f->before);
+    struct db_q q = list_query(db, f);
     if (f->by_build)
         db_bind_int(&q, ":build", f->build_id);
     db_bind_text(&q, ":state", f->state);

@@ -77,6 +77,10 @@ enum otad_err update_silent(struct db *db, int64_t now_s, int64_t after, struct 
 /** Stayed away: polled before before_s, and nothing since. */
 enum otad_err update_stayed_away(struct db *db, int64_t before_s, struct update *out, size_t room,
                                  size_t *n, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+enum update_sort { UPDATE_NEWEST, UPDATE_OLDEST, UPDATE_CHANGED_LAST, UPDATE_CHANGED_FIRST };
+
+/** "-id", "id", "-updated_at", "updated_at". @return false, *out unchanged, for another word. */
+bool update_sort_parse(const char *text, enum update_sort *out);
 
 struct update_filter {
     int64_t product; /* 0 = any */
@@ -86,11 +90,16 @@ struct update_filter {
     const char *state;        /* NULL = any */
     const char *cause;        /* NULL = any */
     int64_t since_s, until_s; /* of created_at_s; 0 and INT64_MAX = all */
-    int64_t before;           /* cursor: ids below this */
+    enum update_sort sort;
+    int64_t after_id,
+        after_s; /* cursor: id and updated_at_s of the row before; see update_first() */
     int64_t limit;
 };
 
-/** Newest first. */
+/** Sets the cursor to before the first row, as f->sort has it. */
+void update_first(struct update_filter *f);
+
+/** In the order of f->sort, each by an index. */
 enum otad_err update_list(struct db *db, const struct update_filter *f,
                           enum otad_err (*each)(void *arg, const struct update *u), void *arg,
                           struct otad_errinfo *ei) OTAD_MUSTCHECK;

@@ -333,6 +333,7 @@ static void *sweep(void *cls)
         int64_t now = http_now_ms();
         (void)waits_expire(http, now);
         watch_tick(http->watch, now);
+        (void)streams_wake(http, now);
         if (i % SWEEP_EVERY == 0) {
             conns_sweep(http->conns, now);
             kept_expire(http, now);
@@ -446,6 +447,7 @@ static void set_limits(struct http *http, const struct http_limits *limits)
     http->settings.limits.public_url = NULL;
     trust_set(&http->trust, limits);
     atomic_store(&http->image_max_bytes, limits->image_max_bytes);
+    atomic_store(&http->streams_max, limits->streams_max);
 }
 
 static struct http *make_http(const struct http_settings *settings)
@@ -456,6 +458,7 @@ static struct http *make_http(const struct http_settings *settings)
     http->settings = *settings;
     http->silent = -1;
     (void)pthread_mutex_init(&http->waits_lock, NULL);
+    (void)pthread_mutex_init(&http->streams_lock, NULL);
     (void)pthread_mutex_init(&http->kept_lock, NULL);
     trust_init(&http->trust);
     set_limits(http, &settings->limits);
@@ -529,6 +532,7 @@ void http_quiesce(struct http *http, int64_t grace_s)
     stop_listening(http);
     const struct timespec tick = {.tv_nsec = TICK_MS * 1000000L};
     int64_t deadline = http_now_ms() + grace_s * 1000;
+    (void)streams_wake(http, INT64_MAX); /* the endless ones would outlast any grace */
     while (conns_close_idle(http->conns) + watch_open(http->watch) > 0 && http_now_ms() < deadline)
         (void)nanosleep(&tick, NULL);
 }
@@ -536,8 +540,8 @@ void http_quiesce(struct http *http, int64_t grace_s)
 void http_stop(struct http *http)
 {
     const struct timespec moment = {.tv_nsec = 2 * TICK_MS * 1000000L};
-    if (waits_expire(http, INT64_MAX) > 0)
-        (void)nanosleep(&moment, NULL); /* their 503 leaves before MHD cuts the connections */
+    if (waits_expire(http, INT64_MAX) + streams_wake(http, INT64_MAX) > 0)
+        (void)nanosleep(&moment, NULL); /* their end leaves before MHD cuts the connections */
     for (size_t i = 0; i < http->n_loops; i++)
         MHD_stop_daemon(http->loops[i].daemon); /* closes its fd */
     http->n_loops = 0;
@@ -564,6 +568,7 @@ void http_free(struct http **out)
     watch_free(&http->watch);
     trust_free(&http->trust);
     (void)pthread_mutex_destroy(&http->waits_lock);
+    (void)pthread_mutex_destroy(&http->streams_lock);
     (void)pthread_mutex_destroy(&http->kept_lock);
     free(http);
     *out = NULL;

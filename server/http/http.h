@@ -20,6 +20,7 @@ struct http_limits {
     int64_t body_timeout_s;
     int64_t stall_timeout_s;
     int64_t image_max_bytes;
+    int64_t streams_max;                       /* streaming answers open at a time */
     const struct option_list *trusted_proxies; /* of addresses and networks */
     const struct option_list *allowed_hosts;
     const char *public_url; /* its host is allowed too */
@@ -61,8 +62,8 @@ const char *http_address(const struct http *http, size_t i);
 /** Changes the reloadable limits. Thread-safe. */
 void http_set_limits(struct http *http, const struct http_limits *limits);
 
-/** Takes no new connections, closes idle ones, and waits until running answers have ended or
- *  the grace is over. Requests still work meanwhile. */
+/** Takes no new connections, closes idle ones, ends endless streams, and waits until running
+ *  answers have ended or the grace is over. Requests still work meanwhile. */
 void http_quiesce(struct http *http, int64_t grace_s);
 
 /** Ends everything else: answers waiting requests with 503, closes all, ends the threads. Workers

@@ -111,6 +111,13 @@ struct http {
     pthread_mutex_t waits_lock;
     struct http_wait *waits; /* a list of what is suspended now */
     bool stopping;           /* under waits_lock: nothing is suspended any more */
+    pthread_mutex_t streams_lock;
+    struct http_stream *streams; /* all open ones, suspended or not */
+    size_t n_streams;
+    unsigned streams_seen;    /* news passed on: what was read before is out of date */
+    bool streams_stopping;    /* nothing is suspended any more, all end */
+    atomic_bool streams_news; /* not passed on yet */
+    _Atomic int64_t streams_max;
     pthread_t sweeper;
     bool sweeper_runs;
     atomic_bool sweeper_stop;
@@ -154,6 +161,14 @@ void wait_release(struct http_wait *wait);
 /* Resumes what has waited too long; INT64_MAX: all, and nothing is suspended any more.
  * Returns how many. */
 size_t waits_expire(struct http *http, int64_t now_ms);
+
+/* stream.c: resumes streams that are due, or all when there are news; INT64_MAX: all, and they end.
+ * Returns how many. */
+size_t streams_wake(struct http *http, int64_t now_ms);
+
+/* reply.c: a reply around a response of one's own; destroys it when out of memory. NULL stays NULL.
+ */
+struct http_reply *reply_wrap(struct MHD_Response *response, size_t body_bytes);
 
 /* kept.c: queues a fresh response, or the kept one that equals it; takes the fresh one over.
  * @return whether MHD took it */

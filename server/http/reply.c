@@ -19,7 +19,7 @@ struct http_reply {
     size_t body_bytes;
 };
 
-static struct http_reply *wrap(struct MHD_Response *response, size_t body_bytes)
+struct http_reply *reply_wrap(struct MHD_Response *response, size_t body_bytes)
 {
     struct http_reply *reply = response != NULL ? calloc(1, sizeof *reply) : NULL;
     if (reply == NULL) {
@@ -34,7 +34,7 @@ static struct http_reply *wrap(struct MHD_Response *response, size_t body_bytes)
 
 struct http_reply *http_reply_empty(void)
 {
-    return wrap(MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT), 0);
+    return reply_wrap(MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT), 0);
 }
 
 struct http_reply *http_reply_copy(const void *data, size_t n)
@@ -43,7 +43,7 @@ struct http_reply *http_reply_copy(const void *data, size_t n)
     if (copy == NULL)
         return NULL;
     memcpy(copy, data, n);
-    return wrap(MHD_create_response_from_buffer(n, copy, MHD_RESPMEM_MUST_FREE), n);
+    return reply_wrap(MHD_create_response_from_buffer(n, copy, MHD_RESPMEM_MUST_FREE), n);
 }
 
 struct http_reply *http_reply_borrow(const void *data, size_t n, void (*free_data)(void *arg),
@@ -55,7 +55,7 @@ struct http_reply *http_reply_borrow(const void *data, size_t n, void (*free_dat
         MHD_create_response_from_buffer_with_free_callback_cls(n, unconst, free_data, arg);
     if (response == NULL)
         free_data(arg);
-    struct http_reply *reply = wrap(response, n);
+    struct http_reply *reply = reply_wrap(response, n);
     if (reply != NULL)
         reply->borrowed = data;
     return reply;
@@ -128,7 +128,7 @@ enum otad_err http_reply_json(struct http_req *req, unsigned status, json_t *bod
     size_t n = strlen(text);
     text[n] = '\n'; /* the NUL's place: a terminal's prompt then starts on its own line */
     struct http_reply *reply =
-        wrap(MHD_create_response_from_buffer(n + 1, text, MHD_RESPMEM_MUST_FREE), n + 1);
+        reply_wrap(MHD_create_response_from_buffer(n + 1, text, MHD_RESPMEM_MUST_FREE), n + 1);
     http_reply_header(reply, "Content-Type", "application/json");
     http_reply_header(reply, "Cache-Control", "no-store");
     return http_reply_send(req, reply, status);

@@ -14,12 +14,12 @@ void *http_req_app(const struct http_req *req)
 
 const char *http_req_param(const struct http_req *req, const char *name)
 {
-    return route_param(&req->asked->params, name);
+    return req->asked != NULL ? route_param(&req->asked->params, name) : "";
 }
 
 const char *http_req_query(const struct http_req *req, const char *key)
 {
-    return target_query(&req->asked->target, key);
+    return req->asked != NULL ? target_query(&req->asked->target, key) : NULL;
 }
 
 size_t http_req_query_count(const struct http_req *req)
@@ -100,6 +100,12 @@ const struct http_who *http_req_who(const struct http_req *req)
 {
     static const struct http_who nobody = {.name = ""};
     return req->who != NULL ? req->who : &nobody;
+}
+
+enum otad_err http_req_authorise_again(struct http_req *req, struct otad_errinfo *ei)
+{
+    struct http_who who = {.role = 0};
+    return req->http->settings.authorise(req, req->route->access, &who, ei);
 }
 
 const char *http_req_body(const struct http_req *req, size_t *n)

@@ -17,9 +17,9 @@ struct http_req;
 /** What http_settings.app was. */
 void *http_req_app(const struct http_req *req);
 
-/** A name of the route's template ("" when absent), decoded. */
+/** A name of the route's template ("" when absent or already answered), decoded. */
 const char *http_req_param(const struct http_req *req, const char *name);
-/** A query value, decoded, or NULL. */
+/** A query value, decoded, or NULL (also when already answered). */
 const char *http_req_query(const struct http_req *req, const char *key);
 /** Number of query pairs and their keys, for refusing unknown ones. */
 size_t http_req_query_count(const struct http_req *req);
@@ -41,6 +41,9 @@ const char *http_req_scheme(const struct http_req *req);
 const char *http_req_local(const struct http_req *req);
 /** Who is calling; role 0 on open and device routes. */
 const struct http_who *http_req_who(const struct http_req *req);
+/** Judges the key of the request anew, for an answer that lasts. The route's names and the query
+ * are gone by then. @return as http_settings.authorise */
+enum otad_err http_req_authorise_again(struct http_req *req, struct otad_errinfo *ei);
 /** The buffered body (JSON, report): NUL-terminated. */
 const char *http_req_body(const struct http_req *req, size_t *n);
 /** The request's content type ("" when absent), as sent. */

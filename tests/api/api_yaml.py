@@ -190,6 +190,25 @@ class Answers:
         return value
 
 
+def watch(a, product, event_id):
+    """Reads the events behind an id until one of each kind that walk() caused has come."""
+    request = urllib.request.Request(f"{a.daemon.url}/api/v1/events?product={product}&after={event_id}")
+    request.add_header("Authorization", "Bearer " + a.daemon.key)
+    wanted, kind = {"lost", "check_in", "transfer", "update", "change"}, None
+    with urllib.request.urlopen(request, timeout=60) as stream:
+        check(stream.headers["Content-Type"] == "text/event-stream", "events are no event-stream")
+        while wanted:
+            line = stream.readline().decode().rstrip("\n")
+            if line.startswith("event: "):
+                kind = line[7:]
+                wanted.discard(kind)
+            elif line.startswith("data: ") and kind != "lost":
+                value = json.loads(line[6:])
+                wrong = list(validate(a.doc, {"$ref": "#/components/schemas/Event"}, value, kind))
+                check(not wrong and value["kind"] == kind, f"event {line}: " + "; ".join(wrong[:5]))
+    a.seen.add(("GET", "/api/v1/events"))
+
+
 def image(folder, name, *arguments):
     path = os.path.join(folder, name)
     subprocess.run([f"{BUILD}/tests/mkimage", "--out", path, *arguments], check=True,
@@ -288,6 +307,10 @@ def walk(doc, daemon, folder):
           any(u["transfers"] for u in ledger["items"]), "the ledger is not what was done")
     a.ask("GET", p + "/updates/{update}", 200, update=ledger["items"][0]["id"], **lamp)
     a.ask("GET", p + "/updates", 422, query="?state=maybe", **lamp)
+    a.ask("GET", p + "/updates", 200, query="?sort=-updated_at&limit=1", **lamp)
+    _, headers, text = daemon.ask("GET", "/api/v1/products/lamp/updates?format=csv")
+    check(headers["Content-Type"].startswith("text/csv") and len(text.split(b"\r\n")) == len(ledger["items"]) + 2,
+          f"the ledger as CSV is {text!r}")
 
     carried = a.ask("POST", p + "/keys", 201, {"name": "2026"}, **lamp)
     check(carried["key"].startswith(carried["hint"]), "the hint is not the key's beginning")
@@ -312,6 +335,13 @@ def walk(doc, daemon, folder):
     if check(status == 204, f"revoking a key was answered {status}"):
         a.seen.add(("DELETE", "/api/v1/keys/{key}"))
     a.ask("GET", "/api/v1/audit", 200, query="?limit=500")
+    watch(a, "lamp", 1)
+    numbers = a.ask("GET", p + "/stats", 200, **lamp)
+    check(numbers["devices"] == 1 and numbers["failures"] and numbers["over_time"]["hours"] and
+          numbers["over_time"]["versions"], f"the numbers are not what was done: {numbers}")
+    a.ask("GET", p + "/stats", 404, product="none")
+    a.ask("GET", "/api/v1/stats", 200)
+    a.ask("GET", "/api/v1/events", 422, query="?after=x")
 
     a.ask("POST", p + "/builds/{build}/withdraw", 200, **build)
     a.ask("POST", p + "/builds/{build}/withdraw", 200, build=other["id"], **lamp)

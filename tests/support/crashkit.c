@@ -577,7 +577,7 @@ void crash_check_database(struct crash *c)
     sql_is(c, db, "SELECT count(*) FROM transfer WHERE state = 'downloading'", "0");
     sql_is(c, db,
            "SELECT count(*) FROM transfer WHERE (ended_at_s IS NULL) OR"
-           " (state = 'aborted' AND cause NOT IN ('server_shutdown', 'peer_gone'))",
+           " (state = 'aborted' AND cause NOT IN ('server_shutdown', 'peer_gone', 'superseded'))",
            "0");
     sql_is(c, db,
            "SELECT count(*) FROM product AS p WHERE device_count <>"

@@ -50,7 +50,7 @@ static enum otad_err checkin(struct world *w, const char *version, const char *m
     (void)snprintf(f.said.version, sizeof f.said.version, "%s", version);
     (void)snprintf(f.said.md5, sizeof f.said.md5, "%s", md5);
     (void)snprintf(f.said.sha256, sizeof f.said.sha256, "%s", sha256);
-    return ledger_write(w->s.db, &f, EI);
+    return ledger_write(w->s.db, &f, NULL, EI);
 }
 
 static enum otad_err serve(struct world *w, const struct build *b)
@@ -60,7 +60,7 @@ static enum otad_err serve(struct world *w, const struct build *b)
                                    .size_bytes = b->size_bytes,
                                    .address = "192.0.2.1",
                                    .started_at_s = w->now_s++};
-    return ledger_write(w->s.db, &f, EI);
+    return ledger_write(w->s.db, &f, NULL, EI);
 }
 
 static enum otad_err end(struct world *w, enum transfer_state state)
@@ -70,7 +70,7 @@ static enum otad_err end(struct world *w, enum transfer_state state)
                                    .state = state,
                                    .bytes_acked = state == TRANSFER_SENT ? w->a.size_bytes : 41,
                                    .ended_at_s = w->now_s++};
-    return ledger_write(w->s.db, &f, EI);
+    return ledger_write(w->s.db, &f, NULL, EI);
 }
 
 static enum otad_err each(void *arg, const struct update *u)
@@ -85,7 +85,7 @@ static enum otad_err each(void *arg, const struct update *u)
 static void story(struct world *w, char text[256])
 {
     struct update_filter f = {
-        .product = w->product, .until_s = INT64_MAX, .before = INT64_MAX, .limit = 99};
+        .product = w->product, .until_s = INT64_MAX, .after_id = INT64_MAX, .limit = 99};
     text[0] = '\0';
     OK(update_list(w->s.db, &f, each, text, EI));
 }
@@ -271,8 +271,8 @@ START_TEST(strangers_are_counted)
     struct world w;
     world(&w);
     struct fact f = {.kind = FACT_ANONYMOUS, .product = w.product, .count = 3};
-    OK(ledger_write(w.s.db, &f, EI));
-    OK(ledger_write(w.s.db, &f, EI));
+    OK(ledger_write(w.s.db, &f, NULL, EI));
+    OK(ledger_write(w.s.db, &f, NULL, EI));
     ck_assert_int_eq(store_int(w.s.db, "SELECT anonymous_checkins FROM product"), 6);
     store_close(&w.s);
 }
@@ -288,7 +288,7 @@ static enum otad_err serve_part(struct world *w, int64_t id, int64_t first)
         .kind = FACT_SERVE, .product = w->product, .mac = LAMP, .build = w->a.seq, .first = first};
     f.transfer = (struct transfer){
         .id = id, .size_bytes = SIZE, .address = "192.0.2.1", .started_at_s = w->now_s++};
-    return ledger_write(w->s.db, &f, EI);
+    return ledger_write(w->s.db, &f, NULL, EI);
 }
 
 static enum otad_err end_part(struct world *w, int64_t id, int64_t first, int64_t acked,
@@ -302,7 +302,7 @@ static enum otad_err end_part(struct world *w, int64_t id, int64_t first, int64_
                                    .ended_at_s = w->now_s++};
     if (!complete)
         (void)snprintf(f.transfer.cause, sizeof f.transfer.cause, "peer_gone");
-    return ledger_write(w->s.db, &f, EI);
+    return ledger_write(w->s.db, &f, NULL, EI);
 }
 
 /* "b" begins, "e" ends with all, "x" ends by a break: request id, first byte, bytes (-1: all the

@@ -324,6 +324,41 @@ struct crowd {
     int64_t dropped;
 };
 
+START_TEST(facts_are_told_at_once_and_states_once_durable)
+{
+    struct world w;
+    const struct clock clock = {.fixed_wall_s = 1, .fixed_mono_ms = 1};
+    const struct events_filter all = {.product = 0};
+    struct event e;
+    bool lost = false;
+    world(&w, 100);
+    struct events *events = events_new(&clock);
+    uint64_t cursor = events_newest(events);
+    overlay_set_events(w.o, events);
+    ck_assert(note(&w, checkin(&w, 0xa, "1", 10)));
+    ck_assert(note(&w, serve(&w, 0xa, 7, 11)));
+    ck_assert_int_eq(events_after(events, &cursor, &all, &e, &lost), EVENTS_FOUND);
+    ck_assert(e.kind == EVENT_CHECK_IN && e.mac == 0xa && e.at_s == 10);
+    ck_assert_str_eq(e.version, "1");
+    ck_assert_int_eq(events_after(events, &cursor, &all, &e, &lost), EVENTS_FOUND);
+    ck_assert(e.kind == EVENT_TRANSFER && e.transfer == 7 && e.size == 100 && e.at_s == 11);
+    flush(&w, false);
+    ck_assert_int_eq(events_after(events, &cursor, &all, &e, &lost), EVENTS_NONE);
+    flush(&w, true);
+    ck_assert_int_eq(events_after(events, &cursor, &all, &e, &lost), EVENTS_FOUND);
+    ck_assert(e.kind == EVENT_UPDATE && e.product == w.product && e.build == w.b.id);
+    ck_assert_str_eq(e.state, "in_progress");
+    ck_assert(note(&w, checkin(&w, 0xa, "2", 12)));
+    flush(&w, true);
+    ck_assert_int_eq(events_after(events, &cursor, &all, &e, &lost), EVENTS_FOUND);
+    ck_assert_int_eq(events_after(events, &cursor, &all, &e, &lost), EVENTS_FOUND);
+    ck_assert_str_eq(e.state, "installed");
+    ck_assert_int_eq(events_after(events, &cursor, &all, &e, &lost), EVENTS_NONE); /* only once */
+    world_close(&w);
+    events_free(&events);
+}
+END_TEST
+
 static void *check_in(void *arg)
 {
     struct crowd *c = arg;
@@ -389,6 +424,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, full_overlay_drops_check_ins_and_keeps_transfers);
     tcase_add_test(t, fact_of_a_product_that_is_gone_holds_up_nobody);
     tcase_add_test(t, what_was_never_flushed_is_freed);
+    tcase_add_test(t, facts_are_told_at_once_and_states_once_durable);
     suite_add_tcase(s, t);
     t = tcase_create("threads");
     tcase_set_timeout(t, 60);

@@ -84,7 +84,7 @@ START_TEST(about_row)
     (void)snprintf(r.version, sizeof r.version, "%s", about_rows[_i].version);
     r.has_build = about_rows[_i].build != 0;
     r.build = about_rows[_i].build == 1 ? w.one.id : about_rows[_i].build == 2 ? w.two.id : 4711;
-    enum otad_err err = report_record(w.s.db, w.product, LAMP, &r, EI);
+    enum otad_err err = report_record(w.s.db, w.product, LAMP, &r, NULL, EI);
     ck_assert_msg(err == about_rows[_i].want, "%s: %s", about_rows[_i].what, otad_err_name(err));
     ck_assert_int_eq(store_int(w.s.db, "SELECT count(*) FROM report"), err == OTAD_E_OK);
     if (err == OTAD_E_OK)
@@ -99,10 +99,10 @@ START_TEST(unknown_device_is_noent)
     struct world w;
     world(&w);
     struct report r = report("failed", NOW + 5);
-    FAILS(OTAD_E_NOENT, report_record(w.s.db, w.product, 0xb, &r, EI));
-    FAILS(OTAD_E_NOENT, report_record(w.s.db, 4711, LAMP, &r, EI));
+    FAILS(OTAD_E_NOENT, report_record(w.s.db, w.product, 0xb, &r, NULL, EI));
+    FAILS(OTAD_E_NOENT, report_record(w.s.db, 4711, LAMP, &r, NULL, EI));
     (void)store_device(w.s.db, w.product, 0xb, "0", 5); /* known, but was never given anything */
-    FAILS(OTAD_E_NOENT, report_record(w.s.db, w.product, 0xb, &r, EI));
+    FAILS(OTAD_E_NOENT, report_record(w.s.db, w.product, 0xb, &r, NULL, EI));
     store_close(&w.s);
 }
 END_TEST
@@ -112,12 +112,12 @@ START_TEST(after_seven_days_there_is_no_update_to_report_on)
     struct world w;
     world(&w);
     struct report r = report("failed", NOW + 7 * 86400);
-    OK(report_record(w.s.db, w.product, LAMP, &r, EI));
+    OK(report_record(w.s.db, w.product, LAMP, &r, NULL, EI));
     struct report later = report("failed", NOW + 14 * 86400 + 1); /* the first one touched it */
-    FAILS(OTAD_E_NOENT, report_record(w.s.db, w.product, LAMP, &later, EI));
+    FAILS(OTAD_E_NOENT, report_record(w.s.db, w.product, LAMP, &later, NULL, EI));
     struct report old = report("failed", NOW + 7 * 86400 + 1);
     (void)snprintf(old.version, sizeof old.version, "1");
-    FAILS(OTAD_E_NOENT, report_record(w.s.db, w.product, LAMP, &old, EI));
+    FAILS(OTAD_E_NOENT, report_record(w.s.db, w.product, LAMP, &old, NULL, EI));
     store_close(&w.s);
 }
 END_TEST
@@ -127,15 +127,16 @@ START_TEST(one_report_in_ten_seconds)
     struct world w;
     world(&w);
     struct report r = report("failed", NOW + 5), of_other = report("failed", NOW + 6);
-    OK(report_record(w.s.db, w.product, LAMP, &r, EI));
+    OK(report_record(w.s.db, w.product, LAMP, &r, NULL, EI));
     r.at_s = NOW + 14;
-    FAILS(OTAD_E_RATE, report_record(w.s.db, w.product, LAMP, &r, EI));
+    FAILS(OTAD_E_RATE, report_record(w.s.db, w.product, LAMP, &r, NULL, EI));
     r.at_s = NOW + 15;
-    OK(report_record(w.s.db, w.product, LAMP, &r, EI));
+    OK(report_record(w.s.db, w.product, LAMP, &r, NULL, EI));
     (void)snprintf(of_other.version, sizeof of_other.version, "1");
-    OK(report_record(w.s.db, w.product, LAMP, &of_other, EI)); /* another update's are its own */
-    r.at_s = NOW; /* a clock that went back must not shut the device out */
-    OK(report_record(w.s.db, w.product, LAMP, &r, EI));
+    OK(report_record(w.s.db, w.product, LAMP, &of_other, NULL,
+                     EI)); /* another update's are its own */
+    r.at_s = NOW;          /* a clock that went back must not shut the device out */
+    OK(report_record(w.s.db, w.product, LAMP, &r, NULL, EI));
     store_close(&w.s);
 }
 END_TEST
@@ -146,8 +147,8 @@ START_TEST(twenty_reports_an_update)
     world(&w);
     struct report r = report("success", NOW);
     for (int i = 0; i < OTAD_REPORTS_PER_UPDATE; i++, r.at_s += 10)
-        OK(report_record(w.s.db, w.product, LAMP, &r, EI));
-    FAILS(OTAD_E_RATE, report_record(w.s.db, w.product, LAMP, &r, EI));
+        OK(report_record(w.s.db, w.product, LAMP, &r, NULL, EI));
+    FAILS(OTAD_E_RATE, report_record(w.s.db, w.product, LAMP, &r, NULL, EI));
     ck_assert_int_eq(store_int(w.s.db, "SELECT count(*) FROM report"), OTAD_REPORTS_PER_UPDATE);
     store_close(&w.s);
 }
@@ -178,7 +179,7 @@ START_TEST(state_row)
     u.updated_at_s = NOW;
     OK(update_save(w.s.db, &u, EI));
     struct report r = report(state_rows[_i].result, NOW + 5);
-    OK(report_record(w.s.db, w.product, LAMP, &r, EI));
+    OK(report_record(w.s.db, w.product, LAMP, &r, NULL, EI));
     u = state_of(&w, u.id);
     ck_assert_msg(u.state == state_rows[_i].after, "%s: %s", state_rows[_i].what,
                   update_state_name(u.state));
@@ -195,13 +196,13 @@ START_TEST(detail_says_what_the_device_said)
     world(&w);
     struct report r = report("failed", NOW + 5);
     (void)snprintf(r.message, sizeof r.message, "flash is worn");
-    OK(report_record(w.s.db, w.product, LAMP, &r, EI));
+    OK(report_record(w.s.db, w.product, LAMP, &r, NULL, EI));
     ck_assert_str_eq(state_of(&w, w.newest.id).detail, "the device reported: flash is worn");
     r.at_s += 10;
     r.has_code = true;
     r.code = -102;
     memset(r.message, 'm', OTAD_REPORT_MESSAGE_MAX);
-    OK(report_record(w.s.db, w.product, LAMP, &r, EI));
+    OK(report_record(w.s.db, w.product, LAMP, &r, NULL, EI));
     HOLDS(state_of(&w, w.newest.id).detail, "the device reported code -102: mmm");
     store_close(&w.s);
 }
@@ -221,14 +222,14 @@ START_TEST(reports_are_kept_verbatim)
     struct world w;
     world(&w);
     struct report r = report("success", NOW + 5);
-    OK(report_record(w.s.db, w.product, LAMP, &r, EI));
+    OK(report_record(w.s.db, w.product, LAMP, &r, NULL, EI));
     r = report("failed", NOW + 20);
     memset(r.message, 'x', OTAD_REPORT_MESSAGE_MAX);
     (void)snprintf(r.version, sizeof r.version, "2");
     r.has_code = r.has_build = r.authenticated = true;
     r.code = INT64_MIN;
     r.build = w.two.id;
-    OK(report_record(w.s.db, w.product, LAMP, &r, EI));
+    OK(report_record(w.s.db, w.product, LAMP, &r, NULL, EI));
     n_listed = 0;
     OK(report_list(w.s.db, w.newest.id, each, NULL, EI));
     ck_assert_uint_eq(n_listed, 2);

@@ -180,7 +180,7 @@ START_TEST(list_row)
                               .cause = list_rows[_i].cause,
                               .since_s = list_rows[_i].since_s,
                               .until_s = list_rows[_i].until_s,
-                              .before = a.id + list_rows[_i].before,
+                              .after_id = a.id + list_rows[_i].before,
                               .limit = list_rows[_i].limit};
     OK(update_list(w.s.db, &f, each, text, EI));
     ck_assert_msg(strcmp(text, list_rows[_i].want) == 0, "%s: %s", list_rows[_i].what, text);
@@ -188,6 +188,65 @@ START_TEST(list_row)
     text[0] = '\0';
     OK(update_list(w.s.db, &f, each, text, EI));
     ck_assert_str_eq(text, "");
+    store_close(&w.s);
+}
+END_TEST
+
+/* Updates 0 to 3, changed in the order 2, 0, 3, 1; 0 and 2 are of one device, 1 and 3 of another.
+ * 3 and 1 changed in the same second. */
+static const struct {
+    const char *sort;
+    const char *all, *of_other;
+} sort_rows[] = {
+    {"-id",         "3 2 1 0 ", "3 1 "},
+    {"id",          "0 1 2 3 ", "1 3 "},
+    {"-updated_at", "3 1 0 2 ", "3 1 "},
+    {"updated_at",  "2 0 1 3 ", "1 3 "},
+};
+
+static enum otad_err remember(void *arg, const struct update *u)
+{
+    struct update_filter *f = arg;
+    f->after_id = u->id;
+    f->after_s = u->updated_at_s;
+    return OTAD_E_OK;
+}
+
+/* All pages of one row. */
+static void pages(struct db *db, struct update_filter f, char text[64])
+{
+    text[0] = '\0';
+    update_first(&f);
+    f.limit = 1;
+    for (size_t before = 99; strlen(text) != before;) {
+        before = strlen(text);
+        OK(update_list(db, &f, each, text, EI));
+        OK(update_list(db, &f, remember, &f, EI));
+    }
+}
+
+START_TEST(sort_row)
+{
+    static const int64_t changed_s[] = {20, 30, 10, 30};
+    struct world w;
+    char text[64];
+    world(&w);
+    struct update u[4] = {
+        add(&w, w.device, &w.one, UPDATE_SENT, 10), add(&w, w.other, &w.one, UPDATE_SENT, 10),
+        add(&w, w.device, &w.two, UPDATE_SENT, 10), add(&w, w.other, &w.two, UPDATE_SENT, 10)};
+    first_id = u[0].id;
+    for (size_t i = 0; i < 4; i++) {
+        u[i].updated_at_s = changed_s[i];
+        OK(update_save(w.s.db, &u[i], EI));
+    }
+    struct update_filter f = {.product = w.product, .until_s = INT64_MAX};
+    ck_assert(!update_sort_parse("mac", &f.sort));
+    ck_assert(update_sort_parse(sort_rows[_i].sort, &f.sort));
+    pages(w.s.db, f, text);
+    ck_assert_str_eq(text, sort_rows[_i].all);
+    f.mac = 0xb;
+    pages(w.s.db, f, text);
+    ck_assert_str_eq(text, sort_rows[_i].of_other);
     store_close(&w.s);
 }
 END_TEST
@@ -356,6 +415,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, saving_writes_the_story);
     tcase_add_test(t, newest_and_open_ones);
     tcase_add_loop_test(t, list_row, 0, (int)OTAD_COUNT(list_rows));
+    tcase_add_loop_test(t, sort_row, 0, (int)OTAD_COUNT(sort_rows));
     suite_add_tcase(s, t);
     t = tcase_create("transfers");
     tcase_set_timeout(t, 30);
