@@ -22,6 +22,7 @@ ALTER TABLE "update" ADD COLUMN retried_at_s INTEGER NOT NULL DEFAULT 0; -- atte
 CREATE INDEX update_waiting ON "update" (id) WHERE state IN ('in_progress', 'sent');
 CREATE INDEX update_by_outcome ON "update" (build, state);
 
+ALTER TABLE image ADD COLUMN mode_variants INTEGER NOT NULL DEFAULT 0; -- 1: identities hold the MD5s with other flash modes
 ALTER TABLE transfer ADD COLUMN counted INTEGER NOT NULL DEFAULT 1 CHECK (counted IN (0, 1)); -- as an attempt
 ALTER TABLE transfer ADD COLUMN idle_since_s INTEGER NOT NULL DEFAULT 0; -- all its requests have ended
 

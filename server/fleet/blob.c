@@ -7,6 +7,9 @@
 
 #include "base/digest.h"
 
+static const char sql_variants_known[] = "SELECT mode_variants FROM image WHERE id = :id";
+static const char sql_set_variants[] =
+    "UPDATE image SET identities = :identities, mode_variants = 1 WHERE id = :id";
 static const char sql_stage[] =
     "INSERT INTO image (sha256, md5, size_bytes, flash_bytes, facts, identities)"
     " VALUES (:sha256, :md5, :size, :flash, :facts, :identities) RETURNING id";
@@ -196,6 +199,24 @@ enum otad_err blob_size(struct db *db, int64_t image, int64_t *out, struct otad_
         return err;
     *out = db_int(&q, 0);
     return db_end(&q, ei);
+}
+
+enum otad_err blob_variants_known(struct db *db, int64_t image, bool *known,
+                                  struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_variants_known);
+    db_bind_int(&q, ":id", image);
+    *known = !db_step(&q) || db_int(&q, 0) != 0;
+    return db_end(&q, ei);
+}
+
+enum otad_err blob_set_variants(struct db *db, int64_t image, const char *identities,
+                                struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_set_variants);
+    db_bind_text(&q, ":identities", identities);
+    db_bind_int(&q, ":id", image);
+    return db_run(&q, ei);
 }
 
 enum otad_err blob_identities(struct db *db, int64_t image, char out[BLOB_IDENTITIES_MAX],

@@ -64,6 +64,13 @@ enum otad_err blob_size(struct db *db, int64_t image, int64_t *out,
 enum otad_err blob_identities(struct db *db, int64_t image, char out[BLOB_IDENTITIES_MAX],
                               struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
+/** Whether the digests of images that devices patched are among them. */
+enum otad_err blob_variants_known(struct db *db, int64_t image, bool *known,
+                                  struct otad_errinfo *ei) OTAD_MUSTCHECK;
+/** Writes the further digests, with those. */
+enum otad_err blob_set_variants(struct db *db, int64_t image, const char *identities,
+                                struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
 /** The JSON facts of an image; the caller frees *out. */
 enum otad_err blob_facts(struct db *db, int64_t image, char **out,
                          struct otad_errinfo *ei) OTAD_MUSTCHECK;

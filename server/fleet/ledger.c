@@ -13,6 +13,7 @@
 #include "fleet/outcome.h"
 #include "fleet/product.h"
 #include "fleet/story.h"
+#include "fleet/variants.h"
 
 /* Whether a device that says this runs that build. */
 static enum otad_err runs_build(struct db *db, const struct build *b, const struct fact *fact,
@@ -51,6 +52,21 @@ static struct story_checkin what_it_says(const struct update *u, const struct fa
     };
 }
 
+/* A device that got the image and reports an MD5 nobody knows may have patched it. */
+static bool got_it_and_is_unknown(const struct update *u, const struct fact *fact)
+{
+    return fact->mode != MODE_FS && fact->said.md5[0] != '\0' && u->attempts > 0 &&
+           strcmp(fact->said.md5, u->from_md5) != 0;
+}
+
+static enum otad_err look_closer(struct db *db, const struct build *b, const struct fact *fact,
+                                 enum reason *same, struct otad_errinfo *ei)
+{
+    bool learned;
+    enum otad_err err = variants_learn(db, b, &learned, ei);
+    return err == OTAD_E_OK && learned ? runs_build(db, b, fact, same, ei) : err;
+}
+
 /* What the check-in means for the device's newest update of that kind. */
 static enum otad_err judge(struct db *db, struct update *u, const struct fact *fact,
                            struct batch *batch, struct otad_errinfo *ei)
@@ -63,6 +79,8 @@ static enum otad_err judge(struct db *db, struct update *u, const struct fact *f
     enum otad_err err = build_find_seq(db, u->build, &b, ei);
     if (err == OTAD_E_OK)
         err = runs_build(db, &b, fact, &same, ei);
+    if (err == OTAD_E_OK && same == REASON_NONE && got_it_and_is_unknown(u, fact))
+        err = look_closer(db, &b, fact, &same, ei);
     if (err == OTAD_E_OK)
         err = product_find_id(db, u->product, &p, ei);
     if (err == OTAD_E_OK)

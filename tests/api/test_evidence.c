@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/digest.h"
+#include "base/hex.h"
 #include "otad/err.h"
 #include "support/http.h"
 #include "support/unit.h"
@@ -595,6 +597,37 @@ START_TEST(explain_walks_the_rules_in_words)
 }
 END_TEST
 
+/* ---- patched images ----------------------------------------------------------------------- */
+
+/* An ESP8266 writes its own flash mode over byte 2, and reports the MD5 of that. */
+START_TEST(device_that_patched_the_flash_mode_is_known_by_its_md5)
+{
+    uint8_t md5[16];
+    char path[160], hex[33];
+    product("mode", "{}");
+    (void)build("mode", "2", 30, 20000);
+    struct img img = image_of("ESP8266", 30, 20000);
+    img.data[2] = img.data[2] == 2 ? 3 : 2;
+    ck_assert_int_eq(digest_md5(img.data, img.n, md5), OTAD_E_OK);
+    hex_encode(md5, sizeof md5, hex);
+    img_free(&img);
+    struct reply r =
+        get(&d, NULL, "/fw/mode/latest?mac=30AEA4840710&md5=00000000000000000000000000000000");
+    CK_STATUS("old", r, 200);
+    reply_free(&r);
+    state_becomes("mode", "30AEA4840710", "sent");
+    (void)snprintf(path, sizeof path, "/fw/mode/latest?mac=30AEA4840710&md5=%s", hex);
+    r = get(&d, NULL, path); /* nobody has looked for that MD5 yet */
+    reply_free(&r);
+    state_becomes("mode", "30AEA4840710", "sent"); /* it was given again, for the last time */
+    r = get(&d, NULL, path);
+    CK_STATUS("known now", r, 304);
+    ck_assert_str_eq(reply_header(&r, "X-Otad-Reason"), "same_content");
+    reply_free(&r);
+    state_becomes("mode", "30AEA4840710", "installed");
+}
+END_TEST
+
 /* ---- update now --------------------------------------------------------------------------- */
 
 START_TEST(pin_makes_a_pending_update_that_shows_when_it_is_due)
@@ -695,6 +728,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, what_does_not_fit_is_held_before_a_byte_is_sent, 0,
                         (int)OTAD_COUNT(misfits));
     tcase_add_test(t, explain_walks_the_rules_in_words);
+    tcase_add_test(t, device_that_patched_the_flash_mode_is_known_by_its_md5);
     tcase_add_test(t, pin_makes_a_pending_update_that_shows_when_it_is_due);
     tcase_add_test(t, report_that_contradicts_the_evidence_is_shown);
     suite_add_tcase(s, t);
