@@ -27,6 +27,9 @@ json_t *shape_device(struct db *db, const char *slug, const struct device *d,
                      struct otad_errinfo *ei);
 json_t *shape_update(struct db *db, const char *slug, const struct update *u,
                      struct otad_errinfo *ei);
+
+/** The story of an update: an array of {at, kind(state|download|report), text}, oldest first. */
+json_t *shape_story(struct db *db, int64_t update, struct otad_errinfo *ei);
 json_t *shape_preflight(const struct preflight *p);
 json_t *shape_key(const struct key *k);
 json_t *shape_product_key(const struct product_key *k);

@@ -171,7 +171,15 @@ static enum otad_err read(struct http_req *req, struct otad_errinfo *ei)
         err = update_find(db, id, &u, ei);
     if (err == OTAD_E_OK && u.product != p.id)
         err = otad_fail(ei, OTAD_E_NOENT, "There is no such update");
-    return err == OTAD_E_OK ? http_reply_json(req, 200, shape_update(db, p.slug, &u, ei)) : err;
+    if (err != OTAD_E_OK)
+        return err;
+    json_t *shape = shape_update(db, p.slug, &u, ei);
+    json_t *story = shape != NULL ? shape_story(db, u.id, ei) : NULL;
+    if (story == NULL || json_object_set_new(shape, "story", story) != 0) {
+        json_decref(shape);
+        shape = NULL;
+    }
+    return http_reply_json(req, 200, shape);
 }
 
 enum otad_err admin_update_read(struct http_req *req, struct otad_errinfo *ei)

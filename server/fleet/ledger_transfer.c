@@ -62,10 +62,7 @@ static enum otad_err open_update(struct db *db, const struct device *d, const st
     (void)snprintf(u->from_version, sizeof u->from_version, "%s", d->last.version);
     (void)snprintf(u->from_md5, sizeof u->from_md5, "%s", d->last.md5);
     (void)snprintf(u->to_version, sizeof u->to_version, "%s", b->version);
-    err = update_insert(db, u, ei);
-    if (err == OTAD_E_OK)
-        batch_update(batch, u);
-    return err;
+    return outcome_begin(db, u, batch, ei);
 }
 
 /* Another download of the same image goes on with what arrived by an earlier one.

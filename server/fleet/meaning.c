@@ -202,14 +202,15 @@ static bool list_all(int64_t code, char out[MEANING_MAX])
         if (row == OTAD_COUNT(rows))
             continue;
         size_t room = MEANING_MAX - (size_t)used;
+        const char *name = rows[row].name != NULL ? rows[row].name : ""; /* each row has one */
         if (last == NULL)
             used += snprintf(out, room, "The chip is not known. %" PRId64 " is, %s", code,
                              owners[whose]);
-        else if (strcmp(last, rows[row].name) == 0)
+        else if (strcmp(last, name) == 0)
             used += snprintf(out + used, room, " and %s", owners[whose]);
         else
             used += snprintf(out + used, room, ", ‘%s’; %s", last, owners[whose]);
-        last = rows[row].name;
+        last = name;
     }
     if (last != NULL)
         (void)snprintf(out + used, MEANING_MAX - (size_t)used, ", ‘%s’", last);

@@ -10,6 +10,7 @@
 #include "fleet/channel.h"
 #include "fleet/product.h"
 #include "fleet/story.h"
+#include "fleet/update_step.h"
 
 #define CHANNELS_MAX 32 /* of one build; further ones wait for the next failure */
 
@@ -107,9 +108,22 @@ enum otad_err outcome_save(struct db *db, const struct update *u, const struct u
     enum otad_err err = update_save(db, u, ei);
     if (err != OTAD_E_OK)
         return err;
-    if (u->state != before->state || strcmp(u->cause, before->cause) != 0)
+    if (u->state != before->state || strcmp(u->cause, before->cause) != 0) {
         batch_update(batch, u);
-    if (story_is_failure(before) || !story_is_failure(u))
-        return OTAD_E_OK;
+        err = update_step_add(db, u, ei);
+    }
+    if (err != OTAD_E_OK || story_is_failure(before) || !story_is_failure(u))
+        return err;
     return check_channels(db, u, batch, ei);
+}
+
+enum otad_err outcome_begin(struct db *db, struct update *u, struct batch *batch,
+                            struct otad_errinfo *ei)
+{
+    enum otad_err err = update_insert(db, u, ei);
+    if (err == OTAD_E_OK)
+        err = update_step_add(db, u, ei);
+    if (err == OTAD_E_OK)
+        batch_update(batch, u);
+    return err;
 }

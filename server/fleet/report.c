@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "fleet/batch.h"
 #include "fleet/device.h"
+#include "fleet/outcome.h"
+#include "fleet/story.h"
 #include "fleet/update.h"
 
 static const char sql_insert[] =
@@ -101,22 +102,16 @@ static enum otad_err insert(struct db *db, const struct report *r, struct otad_e
 static enum otad_err apply(struct db *db, struct update *u, const struct report *r,
                            struct batch *batch, struct otad_errinfo *ei)
 {
-    bool failed = strcmp(r->result, "failed") == 0;
-    bool rolled_back = strcmp(r->result, "rolled_back") == 0;
-    if ((!failed && !rolled_back) || u->state == UPDATE_INSTALLED)
-        return OTAD_E_OK;
-    u->state = failed ? UPDATE_FAILED : UPDATE_ROLLED_BACK;
-    (void)snprintf(u->cause, sizeof u->cause, "reported");
+    char words[256];
+    const struct update before = *u;
     if (r->has_code)
-        (void)snprintf(u->detail, sizeof u->detail, "the device reported code %lld: %.180s",
+        (void)snprintf(words, sizeof words, "the device reported code %lld: %.180s",
                        (long long)r->code, r->message);
     else
-        (void)snprintf(u->detail, sizeof u->detail, "the device reported: %.200s", r->message);
-    u->updated_at_s = r->at_s;
-    enum otad_err err = update_save(db, u, ei);
-    if (err == OTAD_E_OK)
-        batch_update(batch, u);
-    return err;
+        (void)snprintf(words, sizeof words, "the device reported: %.200s", r->message);
+    if (!story_reported(u, r->result, words, r->at_s))
+        return OTAD_E_OK;
+    return outcome_save(db, u, &before, batch, ei);
 }
 
 enum otad_err report_record(struct db *db, int64_t product, uint64_t mac, struct report *r,

@@ -149,6 +149,17 @@ void story_wanted(struct update *u, int64_t at_s)
     u->retried_at_s = at_s;
 }
 
+bool story_reported(struct update *u, const char *result, const char *words, int64_t at_s)
+{
+    bool failed = strcmp(result, "failed") == 0;
+    bool seen = u->state == UPDATE_INSTALLED || is_held(u) || strcmp(u->cause, "superseded") == 0;
+    if (seen || (!failed && strcmp(result, "rolled_back") != 0))
+        return false;
+    move(u, failed ? UPDATE_FAILED : UPDATE_ROLLED_BACK, "reported", at_s);
+    say(u, "%s", words);
+    return true;
+}
+
 void story_superseded(struct update *u, int64_t at_s)
 {
     move(u, UPDATE_FAILED, "superseded", at_s);

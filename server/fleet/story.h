@@ -48,6 +48,10 @@ void story_stayed_away(struct update *u, int64_t at_s);
 /** A person wants it tried again, or wants this build on the device. */
 void story_wanted(struct update *u, int64_t at_s);
 
+/** The device says itself how it went. What was seen of it counts more: an end that rests on that
+ *  stays.  @param result  success, failed or rolled_back  @return whether that changed anything */
+bool story_reported(struct update *u, const char *result, const char *words, int64_t at_s);
+
 /** Another build took its place. */
 void story_superseded(struct update *u, int64_t at_s);
 

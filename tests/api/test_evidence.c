@@ -597,6 +597,31 @@ START_TEST(explain_walks_the_rules_in_words)
 }
 END_TEST
 
+/* ---- the whole story ---------------------------------------------------------------------- */
+
+START_TEST(one_update_tells_its_story_in_order)
+{
+    char path[128];
+    product("tale", "{}");
+    (void)build("tale", "2", 31, 20000);
+    ck_assert_int_eq(answer("tale", "30AEA4840720", "1"), 200);
+    state_becomes("tale", "30AEA4840720", "sent");
+    ck_assert_int_eq(answer("tale", "30AEA4840720", "2"), 304);
+    state_becomes("tale", "30AEA4840720", "installed");
+    struct reply r = ledger("tale", "30AEA4840720");
+    (void)snprintf(path, sizeof path, API "tale/updates/%s", reply_text(&r, "items.0.id"));
+    reply_free(&r);
+    r = get(&d, admin, path);
+    CK_STATUS(path, r, 200);
+    CK_TEXT("story", r, "story.0.kind", "download");
+    ck_assert_ptr_nonnull(strstr(reply_text(&r, "story.0.text"), "download began"));
+    size_t n = json_array_size(reply_at(&r, "story"));
+    ck_assert_msg(n == 5, "%s", r.body);
+    CK_TEXT("end", r, "story.4.text", "installed: same_version");
+    reply_free(&r);
+}
+END_TEST
+
 /* ---- patched images ----------------------------------------------------------------------- */
 
 /* An ESP8266 writes its own flash mode over byte 2, and reports the MD5 of that. */
@@ -728,6 +753,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, what_does_not_fit_is_held_before_a_byte_is_sent, 0,
                         (int)OTAD_COUNT(misfits));
     tcase_add_test(t, explain_walks_the_rules_in_words);
+    tcase_add_test(t, one_update_tells_its_story_in_order);
     tcase_add_test(t, device_that_patched_the_flash_mode_is_known_by_its_md5);
     tcase_add_test(t, pin_makes_a_pending_update_that_shows_when_it_is_due);
     tcase_add_test(t, report_that_contradicts_the_evidence_is_shown);

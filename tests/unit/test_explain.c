@@ -82,13 +82,13 @@ static void change(struct world *w)
         "UPDATE device SET held = (abs(random()) % 6 = 0), blocked = (abs(random()) % 10 = 0)",
         "UPDATE device SET pin = CASE abs(random()) % 4 WHEN 0 THEN 1 ELSE NULL END",
         "UPDATE device SET channel = CASE abs(random()) % 3 WHEN 0 THEN 'beta' ELSE '' END",
-        "INSERT INTO \"update\" (product, device, build, from_version, state, attempts,"
-        " created_at_s, updated_at_s) SELECT product, id, 1 + abs(random()) % 3, '1',"
-        " CASE abs(random()) % 4 WHEN 0 THEN 'rolled_back' WHEN 1 THEN 'installed' WHEN 2 THEN"
-        " 'sent' ELSE 'failed' END, abs(random()) % 5, 1, 1 FROM device",
+        ("INSERT INTO \"update\" (product, device, build, from_version, state, attempts,"
+         " created_at_s, updated_at_s) SELECT product, id, 1 + abs(random()) % 3, '1',"
+         " CASE abs(random()) % 4 WHEN 0 THEN 'rolled_back' WHEN 1 THEN 'installed' WHEN 2 THEN"
+         " 'sent' ELSE 'failed' END, abs(random()) % 5, 1, 1 FROM device"),
         "DELETE FROM \"update\"",
-        "UPDATE channel SET app = 1 + abs(random()) % 2, fs = CASE abs(random()) % 2 WHEN 0 THEN 3"
-        " ELSE NULL END WHERE name = 'stable'",
+        ("UPDATE channel SET app = 1 + abs(random()) % 2, fs = CASE abs(random()) % 2 WHEN 0 THEN 3"
+         " ELSE NULL END WHERE name = 'stable'"),
         "UPDATE image SET flash_bytes = CASE abs(random()) % 2 WHEN 0 THEN 1048576 ELSE 0 END",
     };
     /* every statement of the table is constant */

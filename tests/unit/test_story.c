@@ -211,6 +211,33 @@ START_TEST(failures_are_told_from_ends_that_are_none)
 }
 END_TEST
 
+static const struct {
+    enum update_state before;
+    const char *result;
+    bool changed;
+    enum update_state after;
+} reported_rows[] = {
+    {UPDATE_IN_PROGRESS,        "failed",      true,  UPDATE_FAILED            },
+    {UPDATE_SENT,               "failed",      true,  UPDATE_FAILED            },
+    {UPDATE_SENT,               "rolled_back", true,  UPDATE_ROLLED_BACK       },
+    {UPDATE_SENT,               "success",     false, UPDATE_SENT              },
+    {UPDATE_INSTALLED,          "failed",      false, UPDATE_INSTALLED         },
+    {UPDATE_INSTALLED,          "rolled_back", false, UPDATE_INSTALLED         },
+    {UPDATE_ROLLED_BACK,        "failed",      false, UPDATE_ROLLED_BACK       },
+    {UPDATE_ATTEMPTS_EXHAUSTED, "failed",      false, UPDATE_ATTEMPTS_EXHAUSTED},
+};
+
+START_TEST(report_overrides_no_evidence)
+{
+    struct update u = fresh(reported_rows[_i].before);
+    bool changed = story_reported(&u, reported_rows[_i].result, "words", 300);
+    ck_assert_int_eq(changed, reported_rows[_i].changed);
+    is(reported_rows[_i].result, &u, reported_rows[_i].after, changed ? "reported" : "");
+    if (changed)
+        ck_assert_str_eq(u.detail, "words");
+}
+END_TEST
+
 /* The model: what the device runs is known to us, and only three things count: whether a whole
  * image arrived since it last ran the new build, how often, and what it last said. */
 struct model {
@@ -296,6 +323,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, filesystem_that_says_nothing_is_installed_when_seen_again);
     tcase_add_test(t, token_opens_but_forgives_nothing);
     tcase_add_test(t, wanted_forgives_all);
+    tcase_add_loop_test(t, report_overrides_no_evidence, 0, (int)OTAD_COUNT(reported_rows));
     tcase_add_test(t, failures_are_told_from_ends_that_are_none);
     suite_add_tcase(s, t);
     t = tcase_create("model");
