@@ -123,18 +123,7 @@ enum otad_err ledger_want(struct db *db, const struct device *d, const struct bu
     }
     if (err != OTAD_E_OK && err != OTAD_E_NOENT)
         return err;
-    *out = (struct update){.product = d->product,
-                           .device = d->id,
-                           .mac = d->mac,
-                           .build = b->seq,
-                           .build_id = b->id,
-                           .state = UPDATE_PENDING,
-                           .created_at_s = now_s,
-                           .updated_at_s = now_s};
-    (void)snprintf(out->from_version, sizeof out->from_version, "%s", d->last.version);
-    (void)snprintf(out->from_md5, sizeof out->from_md5, "%s", d->last.md5);
-    (void)snprintf(out->to_version, sizeof out->to_version, "%s", b->version);
-    return outcome_begin(db, out, batch, ei);
+    return outcome_begin(db, d, b, UPDATE_PENDING, now_s, out, batch, ei);
 }
 
 enum otad_err ledger_write(struct db *db, const struct fact *fact, struct batch *batch,

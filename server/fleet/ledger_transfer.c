@@ -51,18 +51,7 @@ static enum otad_err open_update(struct db *db, const struct device *d, const st
     }
     if (err != OTAD_E_OK && err != OTAD_E_NOENT)
         return err;
-    *u = (struct update){.product = d->product,
-                         .device = d->id,
-                         .mac = d->mac,
-                         .build = b->seq,
-                         .build_id = b->id,
-                         .state = UPDATE_IN_PROGRESS,
-                         .created_at_s = now_s,
-                         .updated_at_s = now_s};
-    (void)snprintf(u->from_version, sizeof u->from_version, "%s", d->last.version);
-    (void)snprintf(u->from_md5, sizeof u->from_md5, "%s", d->last.md5);
-    (void)snprintf(u->to_version, sizeof u->to_version, "%s", b->version);
-    return outcome_begin(db, u, batch, ei);
+    return outcome_begin(db, d, b, UPDATE_IN_PROGRESS, now_s, u, batch, ei);
 }
 
 /* Another download of the same image goes on with what arrived by an earlier one.

@@ -117,13 +117,25 @@ enum otad_err outcome_save(struct db *db, const struct update *u, const struct u
     return check_channels(db, u, batch, ei);
 }
 
-enum otad_err outcome_begin(struct db *db, struct update *u, struct batch *batch,
-                            struct otad_errinfo *ei)
+enum otad_err outcome_begin(struct db *db, const struct device *d, const struct build *b,
+                            enum update_state state, int64_t now_s, struct update *out,
+                            struct batch *batch, struct otad_errinfo *ei)
 {
-    enum otad_err err = update_insert(db, u, ei);
+    *out = (struct update){.product = d->product,
+                           .device = d->id,
+                           .mac = d->mac,
+                           .build = b->seq,
+                           .build_id = b->id,
+                           .state = state,
+                           .created_at_s = now_s,
+                           .updated_at_s = now_s};
+    (void)snprintf(out->from_version, sizeof out->from_version, "%s", d->last.version);
+    (void)snprintf(out->from_md5, sizeof out->from_md5, "%s", d->last.md5);
+    (void)snprintf(out->to_version, sizeof out->to_version, "%s", b->version);
+    enum otad_err err = update_insert(db, out, ei);
     if (err == OTAD_E_OK)
-        err = update_step_add(db, u, ei);
+        err = update_step_add(db, out, ei);
     if (err == OTAD_E_OK)
-        batch_update(batch, u);
+        batch_update(batch, out);
     return err;
 }

@@ -5,6 +5,8 @@
 #define OTAD_FLEET_OUTCOME_H
 
 #include "fleet/batch.h"
+#include "fleet/build.h"
+#include "fleet/device.h"
 #include "fleet/update.h"
 
 /** Saves an update whose story went on, with a step of it when its state changed, and notes for the
@@ -16,9 +18,12 @@
 enum otad_err outcome_save(struct db *db, const struct update *u, const struct update *before,
                            struct batch *batch, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** Inserts an update, with the first step of its story; see update_insert(). All of u but its id is
- *  filled. */
-enum otad_err outcome_begin(struct db *db, struct update *u, struct batch *batch,
-                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
+/** Makes an update, with the first step of its story.
+ *  @param d      the device, with what it last ran
+ *  @param state  what it begins as: UPDATE_PENDING or UPDATE_IN_PROGRESS
+ *  @param out    receives it, with its id */
+enum otad_err outcome_begin(struct db *db, const struct device *d, const struct build *b,
+                            enum update_state state, int64_t now_s, struct update *out,
+                            struct batch *batch, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 #endif
