@@ -15,6 +15,7 @@
 
 #define SHARDS 64
 #define PROGRESS_MS 1000 /* between two tellings of how far an answer is */
+#define HEAD_SLACK 32    /* bytes by which the guessed head may be too long */
 
 struct follow {
     struct follow *prev, *next;
@@ -22,6 +23,7 @@ struct follow {
     int fd;         /* the HTTP server's until it has left, then ours */
     bool left;      /* the HTTP server is done with it */
     bool stalled;   /* we shut it down for that */
+    bool told_end;  /* all of it had arrived before the HTTP server was done with it */
     uint64_t begin; /* position of the body's first byte */
     uint64_t body;  /* bytes */
     uint64_t acked; /* of the body */
@@ -114,9 +116,17 @@ static void tell(const struct follow *f, bool final, enum http_end_how how, int6
     f->to.tell(f->to.arg, &end);
 }
 
-static void finish(struct follow *f, enum http_end_how how, int64_t now_ms)
+/* Under the shard's lock, or whoever settles could find an answer that is no longer followed and
+ * not told either. */
+static void tell_end(struct follow *f, enum http_end_how how, int64_t now_ms)
 {
-    tell(f, true, how, now_ms);
+    if (!f->told_end)
+        tell(f, true, how, now_ms);
+    f->told_end = true;
+}
+
+static void free_follow(struct follow *f)
+{
     f->to.free_arg(f->to.arg);
     if (f->left && f->fd >= 0)
         (void)close(f->fd);
@@ -128,7 +138,8 @@ void watch_drop(struct follow **follow, int64_t now_ms)
     if (*follow == NULL)
         return;
     (*follow)->moved_ms = now_ms;
-    finish(*follow, HTTP_END_PEER_GONE, now_ms);
+    tell_end(*follow, HTTP_END_PEER_GONE, now_ms);
+    free_follow(*follow);
     *follow = NULL;
 }
 
@@ -211,8 +222,8 @@ bool watch_left(struct watch *w, struct follow *f, enum watch_left left, int64_t
                                              HTTP_END_STALLED, HTTP_END_SHUTDOWN};
     struct shard *s = shard_of(w, f->to.tag);
     enum http_end_how how = f->stalled ? HTTP_END_STALLED : ends[left];
-    bool over = left != WATCH_HANDED_OVER;
     (void)pthread_mutex_lock(&s->lock);
+    bool over = left != WATCH_HANDED_OVER || f->told_end;
     if (left == WATCH_HANDED_OVER)
         hand_over(f, now_ms);
     else
@@ -226,6 +237,7 @@ bool watch_left(struct watch *w, struct follow *f, enum watch_left left, int64_t
         over = true; /* no descriptor left: what is known is all that will be */
     if (over) {
         take_out(s, f);
+        tell_end(f, how, now_ms);
     } else {
         f->fd = fd;
         f->left = true;
@@ -233,38 +245,40 @@ bool watch_left(struct watch *w, struct follow *f, enum watch_left left, int64_t
     }
     (void)pthread_mutex_unlock(&s->lock);
     if (over)
-        finish(f, how, now_ms);
+        free_follow(f);
     return !over;
 }
 
 /* ---- looking ------------------------------------------------------------------------------ */
 
-/* How those that ended during one look are kept until the lock is free. */
-struct ended {
-    struct follow *list;
-};
-
-static void collect(struct shard *s, struct follow *f, struct ended *ended)
+/* Tells how those that left and are over have ended; they are freed when the lock is free.
+ * @return the list with f in front of it, or as it was */
+static struct follow *look_at_left(struct shard *s, struct follow *f, int64_t now_ms,
+                                   int64_t stall_ms, struct follow *ended)
 {
+    enum http_end_how how;
+    look(f, now_ms);
+    if (!is_over(f, now_ms, stall_ms, &how))
+        return ended;
     take_out(s, f);
-    f->next = ended->list;
-    ended->list = f;
+    tell_end(f, how, now_ms);
+    f->next = ended;
+    return f;
 }
 
-static void finish_all(struct ended *ended, int64_t now_ms, int64_t stall_ms)
+static void free_all(struct follow *list)
 {
-    while (ended->list != NULL) {
-        struct follow *f = ended->list;
-        enum http_end_how how;
-        ended->list = f->next;
-        (void)is_over(f, now_ms, stall_ms, &how);
-        finish(f, how, now_ms);
+    for (struct follow *next; list != NULL; list = next) {
+        next = list->next;
+        free_follow(list);
     }
 }
 
 /* One that is still being sent. The HTTP server notices the shutdown and ends it. */
 static void look_at_sending(struct follow *f, int64_t now_ms, int64_t stall_ms)
 {
+    if (f->told_end)
+        return;
     look(f, now_ms);
     if (!f->stalled && now_ms - f->moved_ms >= stall_ms) {
         f->stalled = true;
@@ -279,25 +293,20 @@ static void look_at_sending(struct follow *f, int64_t now_ms, int64_t stall_ms)
 
 static void tick_shard(struct shard *s, int64_t now_ms, int64_t stall_ms)
 {
-    struct ended ended = {.list = NULL};
+    struct follow *ended = NULL;
     (void)pthread_mutex_lock(&s->lock);
     bool all = now_ms - s->looked_ms >= PROGRESS_MS;
     if (all)
         s->looked_ms = now_ms;
     for (struct follow *next, *f = all || s->n_left > 0 ? s->list : NULL; f != NULL; f = next) {
-        enum http_end_how how;
         next = f->next;
-        if (!f->left) {
-            if (all)
-                look_at_sending(f, now_ms, stall_ms);
-            continue;
-        }
-        look(f, now_ms);
-        if (is_over(f, now_ms, stall_ms, &how))
-            collect(s, f, &ended);
+        if (f->left)
+            ended = look_at_left(s, f, now_ms, stall_ms, ended);
+        else if (all)
+            look_at_sending(f, now_ms, stall_ms);
     }
     (void)pthread_mutex_unlock(&s->lock);
-    finish_all(&ended, now_ms, stall_ms);
+    free_all(ended);
 }
 
 void watch_tick(struct watch *w, int64_t now_ms)
@@ -306,23 +315,34 @@ void watch_tick(struct watch *w, int64_t now_ms)
         tick_shard(&w->shards[i], now_ms, atomic_load(&w->stall_ms));
 }
 
+/* The HTTP server's thread may not have come to notice that the last byte is out, when the client
+ * has it all and asks again: then the end is told now, and not again when the answer leaves. */
+static void settle_sending(struct follow *f, int64_t now_ms)
+{
+    if (f->told_end || f->stalled)
+        return;
+    look(f, now_ms);
+    if (f->acked == 0 || f->acked + HEAD_SLACK < f->body)
+        return;
+    f->acked = f->body;
+    tell_end(f, HTTP_END_SENT, now_ms);
+}
+
 void watch_settle(struct watch *w, uint64_t tag, int64_t now_ms)
 {
     struct shard *s = shard_of(w, tag);
-    struct ended ended = {.list = NULL};
+    struct follow *ended = NULL;
     int64_t stall_ms = atomic_load(&w->stall_ms);
     (void)pthread_mutex_lock(&s->lock);
-    for (struct follow *next, *f = s->n_left > 0 ? s->list : NULL; f != NULL; f = next) {
-        enum http_end_how how;
+    for (struct follow *next, *f = s->list; f != NULL; f = next) {
         next = f->next;
-        if (!f->left || f->to.tag != tag)
-            continue;
-        look(f, now_ms);
-        if (is_over(f, now_ms, stall_ms, &how))
-            collect(s, f, &ended);
+        if (f->to.tag == tag && f->left)
+            ended = look_at_left(s, f, now_ms, stall_ms, ended);
+        else if (f->to.tag == tag)
+            settle_sending(f, now_ms);
     }
     (void)pthread_mutex_unlock(&s->lock);
-    finish_all(&ended, now_ms, stall_ms);
+    free_all(ended);
 }
 
 size_t watch_open(struct watch *w)
@@ -349,7 +369,8 @@ void watch_stop(struct watch *w, int64_t now_ms)
         for (struct follow *next, *f = list; f != NULL; f = next) {
             next = f->next;
             look(f, now_ms);
-            finish(f, f->acked >= f->body ? HTTP_END_SENT : HTTP_END_SHUTDOWN, now_ms);
+            tell_end(f, f->acked >= f->body ? HTTP_END_SENT : HTTP_END_SHUTDOWN, now_ms);
+            free_follow(f);
         }
     }
 }
