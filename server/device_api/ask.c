@@ -107,7 +107,7 @@ enum otad_err ask_again(struct http_req *req, int64_t build, struct ask *a, stru
     return load(req, build, a, ei);
 }
 
-/* ---- waiting for the last download to be settled ------------------------------------------ */
+/* ---- waiting for the ledger ---------------------------------------------------------------- */
 
 struct settling {
     struct write_job job; /* first: the writer knows only this */
@@ -119,12 +119,17 @@ struct settling {
 static enum otad_err wait_and_go_on(struct http_req *req, const struct ask *a, ask_then then,
                                     struct otad_errinfo *ei);
 
-static enum otad_err go_on(struct http_req *req, struct ask *a, ask_then then,
-                           struct otad_errinfo *ei)
+static void note_once(struct ask *a)
 {
     if (a->what != ASK_NOTHING && !a->noted)
         note(a);
     a->noted = true;
+}
+
+static enum otad_err go_on(struct http_req *req, struct ask *a, ask_then then,
+                           struct otad_errinfo *ei)
+{
+    note_once(a);
     /* A URL in the answer must name the device: its row is made first. */
     if (a->what == ASK_OTHER && a->registered && a->row.device == 0 && !a->waited)
         return wait_and_go_on(req, a, then, ei);
@@ -185,6 +190,14 @@ static void settle_earlier(struct http_req *req, const struct ask *a)
     http_settle(req, ask_tag(access.slug, a->in.mac));
 }
 
+/* What is stored isn't yet what the decision must go by: a download's end, or what this very
+ * check-in proves. */
+static bool must_wait(const struct ask *a)
+{
+    return overlay_unsettled(a->otad->overlay, a->row.product, a->in.mac) ||
+           (a->what != ASK_NOTHING && checkin_is_evidence(&a->row, &a->in.said, a->in.mode));
+}
+
 enum otad_err ask(struct http_req *req, const char *path_word, enum fact_ask what, ask_then then,
                   struct otad_errinfo *ei)
 {
@@ -196,9 +209,10 @@ enum otad_err ask(struct http_req *req, const char *path_word, enum fact_ask wha
         return http_reply_refuse(req, 404, "no_product");
     if (err != OTAD_E_OK)
         return err;
-    if (a.in.mac != 0 && overlay_unsettled(a.otad->overlay, a.row.product, a.in.mac))
-        return wait_and_go_on(req, &a, then, ei);
-    return go_on(req, &a, then, ei);
+    if (a.in.mac == 0 || !must_wait(&a))
+        return go_on(req, &a, then, ei);
+    note_once(&a); /* what it says is written with what it waits for */
+    return wait_and_go_on(req, &a, then, ei);
 }
 
 /* ---- requests for one build --------------------------------------------------------------- */

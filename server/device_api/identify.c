@@ -142,7 +142,7 @@ void identify(const struct http_req *req, const char *path_word, int64_t now_s, 
     out->mac_by_header = read_mac(req, path_word, &out->mac);
     read_facts(req, now_s, &out->said);
     out->mode = checkin_mode(said(req, ESP("mode"), "mode"));
-    out->updater = esp_header(req, ESP("mode")) != NULL ||
+    out->updater = said(req, ESP("mode"), "mode") != NULL ||
                    esp_header(req, ESP("STA-MAC")) != NULL || out->said.version[0] != '\0' ||
                    out->said.md5[0] != '\0' || out->said.sha256[0] != '\0';
     out->tasmota = is_tasmota(out->said.version);

@@ -187,3 +187,18 @@ struct decide_facts checkin_facts(const struct checkin_row *row, const struct de
         .attempts_max = row->attempts_max,
     };
 }
+
+bool checkin_is_evidence(const struct checkin_row *row, const struct device_facts *said,
+                         enum checkin_mode mode)
+{
+    if (!row->has_update)
+        return false;
+    const struct decide_facts facts = checkin_facts(row, said, mode);
+    bool installed = row->state == UPDATE_INSTALLED;
+    if (identity_match(&facts.target, &facts.running, mode) != REASON_NONE)
+        return !installed;
+    if (row->state == UPDATE_SENT || installed)
+        return !installed || facts.rolled_back;
+    bool open = row->state == UPDATE_IN_PROGRESS || row->state == UPDATE_FAILED;
+    return open && row->attempts_max > 0 && row->attempts >= row->attempts_max;
+}

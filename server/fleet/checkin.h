@@ -86,6 +86,11 @@ enum otad_err checkin_load_build(struct db *db, const struct checkin_build_query
 struct decide_facts checkin_facts(const struct checkin_row *row, const struct device_facts *said,
                                   enum checkin_mode mode);
 
+/** Whether what a device says is evidence on its update to the target: then the ledger must have
+ *  it before the answer is decided. False for the many check-ins that tell nothing new. */
+bool checkin_is_evidence(const struct checkin_row *row, const struct device_facts *said,
+                         enum checkin_mode mode);
+
 /** Whether what a device says is what it ran before an update: by its version, else its MD5. */
 bool checkin_is_before(const char *from_version, const char *from_md5,
                        const struct device_facts *said);

@@ -80,6 +80,21 @@ static enum otad_err judge_stayed_away(struct db *db, int64_t now_s, bool *more,
     return err;
 }
 
+static enum otad_err judge_filesystems(struct db *db, int64_t now_s, bool *more,
+                                       struct batch *batch, struct otad_errinfo *ei)
+{
+    struct update seen[BATCH];
+    size_t n;
+    enum otad_err err = update_fs_seen(db, seen, BATCH, &n, ei);
+    for (size_t i = 0; i < n && err == OTAD_E_OK; i++) {
+        const struct update before = seen[i];
+        story_fs_seen(&seen[i], now_s);
+        err = outcome_save(db, &seen[i], &before, batch, ei);
+    }
+    *more = *more || n == BATCH;
+    return err;
+}
+
 enum otad_err patience_judge(struct db *db, int64_t now_s, int64_t stall_s, bool *more,
                              struct batch *batch, struct otad_errinfo *ei)
 {
@@ -87,6 +102,8 @@ enum otad_err patience_judge(struct db *db, int64_t now_s, int64_t stall_s, bool
     enum otad_err err = judge_idle(db, now_s, stall_s, more, ei);
     if (err == OTAD_E_OK)
         err = judge_stayed_away(db, now_s, more, batch, ei);
+    if (err == OTAD_E_OK)
+        err = judge_filesystems(db, now_s, more, batch, ei);
     return err == OTAD_E_OK ? judge_silent(db, now_s, more, batch, ei) : err;
 }
 

@@ -37,6 +37,9 @@ static const char sql_silent[] =
 static const char sql_stayed_away[] =
     SELECT "WHERE u.state IN ('in_progress', 'sent') AND u.state = 'sent' AND u.polled_at_s > 0"
            " AND u.polled_at_s < :before ORDER BY u.id LIMIT :room";
+static const char sql_fs_seen[] =
+    SELECT "WHERE u.state IN ('in_progress', 'sent') AND u.state = 'sent' AND b.kind = 'fs'"
+           " AND d.last_seen_s > u.updated_at_s ORDER BY u.id LIMIT :room";
 #define OF_PRODUCT SELECT "WHERE u.product = :product" FILTERS
 #define OF_DEVICE                                                                                  \
     SELECT                                                                                         \
@@ -231,6 +234,13 @@ enum otad_err update_stayed_away(struct db *db, int64_t before_s, struct update 
 {
     struct db_q q = db_query(db, sql_stayed_away);
     db_bind_int(&q, ":before", before_s);
+    return read_some(&q, out, room, n, ei);
+}
+
+enum otad_err update_fs_seen(struct db *db, struct update *out, size_t room, size_t *n,
+                             struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_fs_seen);
     return read_some(&q, out, room, n, ei);
 }
 

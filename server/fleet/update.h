@@ -77,6 +77,9 @@ enum otad_err update_silent(struct db *db, int64_t now_s, int64_t after, struct 
 /** Stayed away: polled before before_s, and nothing since. */
 enum otad_err update_stayed_away(struct db *db, int64_t before_s, struct update *out, size_t room,
                                  size_t *n, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+/** Filesystems of which all has arrived, and whose device has been seen since. */
+enum otad_err update_fs_seen(struct db *db, struct update *out, size_t room, size_t *n,
+                             struct otad_errinfo *ei) OTAD_MUSTCHECK;
 enum update_sort { UPDATE_NEWEST, UPDATE_OLDEST, UPDATE_CHANGED_LAST, UPDATE_CHANGED_FIRST };
 
 /** "-id", "id", "-updated_at", "updated_at". @return false, *out unchanged, for another word. */
