@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fleet/device.h"
+#include "fleet/meaning.h"
 #include "fleet/outcome.h"
 #include "fleet/story.h"
 #include "fleet/update.h"
@@ -15,7 +16,8 @@ static const char sql_insert[] =
     " at_s) VALUES (:update, :result, :code, :message, :version, :build, :authenticated, :address,"
     " :at_s)";
 static const char sql_limits[] =
-    "SELECT count(*), coalesce(max(at_s), 0) FROM report WHERE \"update\" = :update";
+    "SELECT count(*), count(*) FILTER (WHERE at_s BETWEEN :at - :interval + 1 AND :at) FROM report"
+    " WHERE \"update\" = :update";
 static const char sql_list[] =
     "SELECT id, \"update\", result, code, message, version, build, authenticated, address, at_s"
     " FROM report WHERE \"update\" = :update ORDER BY id";
@@ -67,16 +69,17 @@ static enum otad_err check_limits(struct db *db, const struct report *r, struct 
 {
     struct db_q q = db_query(db, sql_limits);
     db_bind_int(&q, ":update", r->update);
-    int64_t n = 0, newest_s = 0;
+    db_bind_int(&q, ":at", r->at_s);
+    db_bind_int(&q, ":interval", REPORT_INTERVAL_S);
+    int64_t n = 0, lately = 0;
     if (db_step(&q)) {
         n = db_int(&q, 0);
-        newest_s = db_int(&q, 1);
+        lately = db_int(&q, 1);
     }
     enum otad_err err = db_end(&q, ei);
     if (err != OTAD_E_OK)
         return err;
-    if (n >= OTAD_REPORTS_PER_UPDATE ||
-        (n > 0 && r->at_s - newest_s < REPORT_INTERVAL_S && r->at_s >= newest_s))
+    if (n >= OTAD_REPORTS_PER_UPDATE || lately >= REPORT_BURST)
         return otad_fail(ei, OTAD_E_RATE, "too_many_reports");
     return OTAD_E_OK;
 }
@@ -98,17 +101,39 @@ static enum otad_err insert(struct db *db, const struct report *r, struct otad_e
     return db_run(&q, ei);
 }
 
+/* A number is never shown without whose it is, nor without what it means. */
+static void put_into_words(const struct report *r, const struct device *d, char *out, size_t room)
+{
+    char means[MEANING_MAX] = "";
+    const char *said = r->message;
+    if (r->has_code && said[0] == '\0' &&
+        meaning_text(meaning_whose(d->last.chip, d->last.agent), r->code, means))
+        said = means;
+    int n = snprintf(out, room, "the device%s%s%s reported %s", d->last.chip[0] != '\0' ? " (" : "",
+                     d->last.chip, d->last.chip[0] != '\0' ? ")" : "",
+                     strcmp(r->result, "failed") == 0 ? "a failure" : "that it rolled back");
+    if (r->has_code && n > 0 && (size_t)n < room)
+        n += snprintf(out + n, room - (size_t)n, ", code %lld", (long long)r->code);
+    if (said[0] != '\0' && n > 0 && (size_t)n < room)
+        (void)snprintf(out + n, room - (size_t)n, ": %.180s", said);
+}
+
+/* Without authentication anybody can say anything in a device's name; what comes from where the
+ * device itself comes from is believed. */
+static bool is_believed(const struct report *r, const struct device *d)
+{
+    return r->authenticated || strcmp(r->address, d->last.address) == 0;
+}
+
 /* What the report changes in the update's state. */
-static enum otad_err apply(struct db *db, struct update *u, const struct report *r,
-                           struct batch *batch, struct otad_errinfo *ei)
+static enum otad_err apply(struct db *db, struct update *u, const struct device *d,
+                           const struct report *r, struct batch *batch, struct otad_errinfo *ei)
 {
     char words[256];
     const struct update before = *u;
-    if (r->has_code)
-        (void)snprintf(words, sizeof words, "the device reported code %lld: %.180s",
-                       (long long)r->code, r->message);
-    else
-        (void)snprintf(words, sizeof words, "the device reported: %.200s", r->message);
+    if (!is_believed(r, d))
+        return OTAD_E_OK;
+    put_into_words(r, d, words, sizeof words);
     if (!story_reported(u, r->result, words, r->at_s))
         return OTAD_E_OK;
     return outcome_save(db, u, &before, batch, ei);
@@ -130,7 +155,7 @@ enum otad_err report_record(struct db *db, int64_t product, uint64_t mac, struct
     err = check_limits(db, r, ei);
     if (err == OTAD_E_OK)
         err = insert(db, r, ei);
-    return err == OTAD_E_OK ? apply(db, &u, r, batch, ei) : err;
+    return err == OTAD_E_OK ? apply(db, &u, &d, r, batch, ei) : err;
 }
 
 enum otad_err report_list(struct db *db, int64_t update,

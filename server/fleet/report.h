@@ -11,7 +11,8 @@
 #include "fleet/prune.h"
 #include "otad/limits.h"
 
-#define REPORT_INTERVAL_S 10            /* one report a device and update in this time */
+#define REPORT_BURST 4       /* reports a device and update … */
+#define REPORT_INTERVAL_S 10 /* … in this time: a device that fails may try again at once */
 #define REPORT_UPDATE_AGE_S (7 * 86400) /* later reports are about nothing we remember */
 
 struct batch;
