@@ -137,9 +137,10 @@ static enum otad_err set_pin(struct change *c, struct db *db, struct device *d,
     enum otad_err err = json_get_str(c->body, "pin", 32, false, &text, ei);
     if (err != OTAD_E_OK)
         return err;
+    const int64_t pinned = d->pin;
     d->pin = 0;
     if (text == NULL)
-        return OTAD_E_OK;
+        return pinned != 0 ? ledger_unwant(db, d, pinned, c->now_s, &c->batch, ei) : OTAD_E_OK;
     if (!build_id_parse(text, &id))
         return otad_fail(ei, OTAD_E_INVALID, "'pin' must be a build's id in quotes, or null");
     err = build_find(db, c->product.id, id, &b, ei);
@@ -150,6 +151,10 @@ static enum otad_err set_pin(struct change *c, struct db *db, struct device *d,
                          b.kind != BUILD_APP ? "is no application: only those can be pinned"
                                              : "was withdrawn");
     d->pin = b.seq;
+    if (pinned != 0 && pinned != b.seq)
+        err = ledger_unwant(db, d, pinned, c->now_s, &c->batch, ei);
+    if (err != OTAD_E_OK)
+        return err;
     struct update u;
     /* A pin is an order: what the device failed with before is forgiven. */
     return strcmp(d->last.version, b.version) != 0

@@ -140,9 +140,10 @@ static void say_fit(const struct explain *x, const struct decision *d, char *out
         (void)snprintf(out, room, "This build is for %s; the device is no such chip.", x->row.chip);
     else if (d->reason == REASON_WONT_FIT)
         (void)snprintf(out, room,
-                       "The image has %" PRId64 " bytes; the device says it has room for %" PRId64
-                       " and %" PRId64 " of flash.",
-                       x->row.size_bytes, x->said.free_space, x->said.chip_size);
+                       "The image has %" PRId64 " bytes and is made for a flash of %" PRId64
+                       "; the device says it has room for %" PRId64 " and a flash of %" PRId64 ".",
+                       x->row.size_bytes, x->row.flash_bytes, x->said.free_space,
+                       x->said.chip_size);
     else
         (void)snprintf(out, room, "Nothing it says speaks against the %" PRId64 " bytes.",
                        x->row.size_bytes);

@@ -219,6 +219,10 @@ static json_t *contradiction(const struct update *u, json_t *reports)
     if (success && story_is_failure(u))
         return json_sprintf("The device reported success, but it was seen: %s. %s",
                             update_state_name(u->state), u->detail);
+    if (success && u->state == UPDATE_IN_PROGRESS)
+        return json_sprintf(
+            "The device reported success, but not all of the image has arrived%s%s.",
+            u->detail[0] != '\0' ? ": " : "", u->detail);
     if (!success && u->state == UPDATE_INSTALLED)
         return json_sprintf("The device reported %s, but it was seen running version %s.",
                             result != NULL ? result : "", u->to_version);

@@ -92,9 +92,11 @@ static void note_progress(const struct sending *s, const struct http_end *end)
                         .mac = s->mac,
                         .mode = s->mode,
                         .first = s->first,
-                        .by_token = !s->leased};
+                        .by_token = !s->leased,
+                        .at_s = clock_wall_s(&s->otad->clock)};
     struct transfer *t = &fact.transfer;
     t->id = s->transfer;
+    t->size_bytes = s->size_bytes;
     t->state = !end->final                 ? TRANSFER_DOWNLOADING
                : end->how == HTTP_END_SENT ? TRANSFER_SENT
                                            : TRANSFER_ABORTED;
@@ -105,7 +107,7 @@ static void note_progress(const struct sending *s, const struct http_end *end)
         (void)snprintf(t->cause, sizeof t->cause, "%s", cause_of(end->how));
         (void)snprintf(t->detail, sizeof t->detail, "%s", end->detail);
         describe_proxy(s, end, t->detail, sizeof t->detail);
-        t->ended_at_s = clock_wall_s(&s->otad->clock);
+        t->ended_at_s = fact.at_s;
     }
     (void)overlay_note(s->otad->overlay, &fact); /* an end only beyond twice the bound */
 }
@@ -130,11 +132,12 @@ static void note_begin(const struct ask *a, const struct sending *s)
                         .mode = a->in.mode,
                         .build = a->row.build,
                         .first = s->first,
-                        .by_token = !s->leased};
+                        .by_token = !s->leased,
+                        .at_s = clock_wall_s(&a->otad->clock)};
     struct transfer *t = &fact.transfer;
     t->id = s->transfer;
     t->size_bytes = a->row.size_bytes;
-    t->started_at_s = clock_wall_s(&a->otad->clock);
+    t->started_at_s = fact.at_s;
     (void)snprintf(t->client, sizeof t->client, "%s", a->in.said.agent);
     (void)snprintf(t->address, sizeof t->address, "%s", a->in.said.address);
     (void)overlay_note(a->otad->overlay, &fact); /* as above */

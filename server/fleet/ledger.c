@@ -13,6 +13,7 @@
 #include "fleet/outcome.h"
 #include "fleet/product.h"
 #include "fleet/story.h"
+#include "fleet/transfer.h"
 #include "fleet/variants.h"
 
 /* Whether a device that says this runs that build. */
@@ -119,11 +120,24 @@ enum otad_err ledger_want(struct db *db, const struct device *d, const struct bu
     if (err == OTAD_E_OK && out->state != UPDATE_INSTALLED) {
         const struct update before = *out;
         story_wanted(out, now_s);
-        return outcome_save(db, out, &before, batch, ei);
+        err = transfer_forgive(db, out->id, ei);
+        return err != OTAD_E_OK ? err : outcome_save(db, out, &before, batch, ei);
     }
     if (err != OTAD_E_OK && err != OTAD_E_NOENT)
         return err;
     return outcome_begin(db, d, b, UPDATE_PENDING, now_s, out, batch, ei);
+}
+
+enum otad_err ledger_unwant(struct db *db, const struct device *d, int64_t build, int64_t now_s,
+                            struct batch *batch, struct otad_errinfo *ei)
+{
+    struct update u;
+    enum otad_err err = update_newest(db, d->id, build, &u, ei);
+    if (err != OTAD_E_OK || u.state != UPDATE_PENDING)
+        return err == OTAD_E_NOENT ? OTAD_E_OK : err;
+    const struct update before = u;
+    story_unwanted(&u, now_s);
+    return outcome_save(db, &u, &before, batch, ei);
 }
 
 enum otad_err ledger_write(struct db *db, const struct fact *fact, struct batch *batch,

@@ -24,4 +24,9 @@ enum otad_err ledger_want(struct db *db, const struct device *d, const struct bu
                           int64_t now_s, struct update *out, struct batch *batch,
                           struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
+/** Nobody wants that build (seq) on the device any more: an update that only waited for its next
+ *  check-in has ended. */
+enum otad_err ledger_unwant(struct db *db, const struct device *d, int64_t build, int64_t now_s,
+                            struct batch *batch, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
 #endif

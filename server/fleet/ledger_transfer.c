@@ -129,7 +129,7 @@ static void settle(struct transfer *t, const struct fact *fact, int64_t others)
         t->ended_at_s = end->ended_at_s;
         t->idle_since_s = 0;
     } else if (superseded) {
-        return;
+        (void)snprintf(t->detail, sizeof t->detail, "%s", end->detail);
     } else if (end->state == TRANSFER_ABORTED && others == 0) {
         t->state = TRANSFER_ABORTED;
         (void)snprintf(t->cause, sizeof t->cause, "%s", end->cause);
@@ -232,8 +232,9 @@ enum otad_err ledger_transfer_seen(struct db *db, const struct update *u, const 
         fact->said.at_s < t.ended_at_s)
         return err;
     size_t n = strlen(t.detail);
-    (void)snprintf(t.detail + n, sizeof t.detail - n, "%s%" PRId64 " s", words,
-                   fact->said.at_s - t.ended_at_s);
+    (void)snprintf(t.detail + n, sizeof t.detail - n, "%s%" PRId64 " s%s%s", words,
+                   fact->said.at_s - t.ended_at_s,
+                   fact->said.version[0] != '\0' ? ", running " : "", fact->said.version);
     err = transfer_arrived(db, t.id, &arrived, ei);
     return err == OTAD_E_OK ? transfer_save(db, &t, &arrived, ei) : err;
 }

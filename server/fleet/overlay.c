@@ -195,13 +195,14 @@ static bool append(struct shard *s, const struct fact *fact)
     return true;
 }
 
-static void tell_transfer(struct event *event, const struct transfer *t)
+static void tell_transfer(struct event *event, const struct fact *fact)
 {
+    const struct transfer *t = &fact->transfer;
     event->kind = EVENT_TRANSFER;
     event->transfer = t->id;
     event->bytes = t->bytes_acked;
     event->size = t->size_bytes;
-    event->at_s = t->ended_at_s != 0 ? t->ended_at_s : t->started_at_s;
+    event->at_s = fact->at_s;
     (void)snprintf(event->state, sizeof event->state, "%s", transfer_state_name(t->state));
     (void)snprintf(event->cause, sizeof event->cause, "%s", t->cause);
 }
@@ -217,7 +218,7 @@ static void tell(struct events *events, const struct fact *fact)
         event.at_s = fact->said.at_s;
         (void)snprintf(event.version, sizeof event.version, "%s", fact->said.version);
     } else {
-        tell_transfer(&event, &fact->transfer);
+        tell_transfer(&event, fact);
         event.progress = fact->kind == FACT_PROGRESS;
     }
     events_publish(events, &event);

@@ -45,6 +45,7 @@ struct fact {
     int64_t first;     /* of a transfer's: the first byte this request was given */
     bool by_token;     /* FACT_SERVE, FACT_END: the URL's token was the decision */
     int64_t count;     /* FACT_ANONYMOUS, FACT_CHECKIN: how many */
+    int64_t at_s;      /* of a transfer's: when */
     struct fact *next; /* private */
 };
 

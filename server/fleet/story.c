@@ -56,18 +56,30 @@ void story_broke(struct update *u, int64_t percent, const char *why, int64_t at_
         say(u, "stopped at %" PRId64 " %%: %s", percent, why);
 }
 
+/* It has had all its attempts. What the device itself said of the last one is the better advice. */
+static void exhaust(struct update *u, const struct story_checkin *c, const char *version)
+{
+    bool told = u->state == UPDATE_FAILED && strcmp(u->cause, "reported") == 0;
+    char words[sizeof u->detail];
+    memcpy(words, u->detail, sizeof words);
+    move(u, UPDATE_ATTEMPTS_EXHAUSTED, told ? "reported" : "", c->at_s);
+    if (told)
+        say(u, "%" PRId64 " whole image%s arrived and the device still runs %s; %.160s",
+            u->attempts, u->attempts == 1 ? "" : "s", version, words);
+    else
+        say(u,
+            "%" PRId64 " whole image%s arrived and the device still runs %s: is the version in its "
+            "source the one of this build, and does it restart after the update?",
+            u->attempts, u->attempts == 1 ? "" : "s", version);
+}
+
 /* It came back and doesn't run the build. */
 static void came_back_without(struct update *u, const struct story_checkin *c)
 {
     int64_t after_s = c->at_s - u->updated_at_s;
     const char *version = c->version[0] != '\0' ? c->version : "another build";
-    bool used_up = u->attempts >= c->attempts_max;
-    if (used_up) {
-        move(u, UPDATE_ATTEMPTS_EXHAUSTED, "", c->at_s);
-        say(u,
-            "%" PRId64 " whole images arrived and the device still runs %s: is the version in its "
-            "source the one of this build, and does it restart after the update?",
-            u->attempts, version);
+    if (u->attempts >= c->attempts_max) {
+        exhaust(u, c, version);
         return;
     }
     move(u, UPDATE_FAILED, "came_back_old", c->at_s);
@@ -87,7 +99,10 @@ static bool install(struct update *u, const struct story_checkin *c)
     if (u->state == UPDATE_INSTALLED)
         return false;
     move(u, UPDATE_INSTALLED, "", c->at_s);
-    say(u, "%s", c->same != REASON_NONE ? reason_name(c->same) : "inferred");
+    say(u, "%s",
+        c->same == REASON_SAME_CONTENT   ? "the digest it reports is the one of this build"
+        : c->same == REASON_SAME_VERSION ? "it says it runs the version of this build"
+                                         : "inferred: it came back after all of it had arrived");
     return true;
 }
 
@@ -158,6 +173,18 @@ bool story_reported(struct update *u, const char *result, const char *words, int
     move(u, failed ? UPDATE_FAILED : UPDATE_ROLLED_BACK, "reported", at_s);
     say(u, "%s", words);
     return true;
+}
+
+void story_fs_seen(struct update *u, int64_t at_s)
+{
+    move(u, UPDATE_INSTALLED, "", at_s);
+    say(u, "inferred: all of it had arrived, and the device came back");
+}
+
+void story_unwanted(struct update *u, int64_t at_s)
+{
+    move(u, UPDATE_FAILED, "superseded", at_s);
+    say(u, "its pin was taken back before the device came for it");
 }
 
 void story_superseded(struct update *u, int64_t at_s)

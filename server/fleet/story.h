@@ -52,6 +52,13 @@ void story_wanted(struct update *u, int64_t at_s);
  *  stays.  @param result  success, failed or rolled_back  @return whether that changed anything */
 bool story_reported(struct update *u, const char *result, const char *words, int64_t at_s);
 
+/** A filesystem arrived, and its device was seen again: asking for its sketch, it doesn't say which
+ *  filesystem it has. */
+void story_fs_seen(struct update *u, int64_t at_s);
+
+/** A pin that made it pending was taken back. */
+void story_unwanted(struct update *u, int64_t at_s);
+
 /** Another build took its place. */
 void story_superseded(struct update *u, int64_t at_s);
 

@@ -20,13 +20,16 @@ static const char sql_save[] =
 static const char sql_attempts[] =
     "SELECT count(*) FROM transfer WHERE \"update\" = :update AND state = 'sent' AND counted"
     " AND ended_at_s >= :since";
+static const char sql_forgive[] =
+    "UPDATE transfer SET counted = 0 WHERE \"update\" = :update AND state = 'sent'";
 static const char sql_idle[] = SELECT "WHERE state = 'downloading' AND idle_since_s > 0"
                                       " AND idle_since_s < :before ORDER BY id LIMIT :room";
 static const char sql_of_part[] = "SELECT transfer FROM transfer_part WHERE id = :id";
 static const char sql_arrived[] = "SELECT ranges FROM transfer WHERE id = :id";
 static const char sql_newest[] = SELECT "WHERE \"update\" = :update ORDER BY id DESC LIMIT 1";
 static const char sql_supersede[] =
-    "UPDATE transfer SET state = 'aborted', cause = 'superseded', ended_at_s = :now"
+    "UPDATE transfer SET state = 'aborted', cause = 'superseded', ended_at_s = :now,"
+    " detail = bytes_acked || ' of ' || size_bytes || ' bytes acknowledged when the next began'"
     " WHERE \"update\" = :update AND state = 'downloading'";
 static const char sql_part_begin[] = "INSERT INTO transfer_part VALUES (:id, :transfer)";
 static const char sql_part_end[] = "DELETE FROM transfer_part WHERE id = :id RETURNING transfer";
@@ -158,6 +161,13 @@ enum otad_err transfer_attempts(struct db *db, int64_t update, int64_t since_s, 
     db_bind_int(&q, ":since", since_s);
     *n = db_step(&q) ? db_int(&q, 0) : 0;
     return db_end(&q, ei);
+}
+
+enum otad_err transfer_forgive(struct db *db, int64_t update, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_forgive);
+    db_bind_int(&q, ":update", update);
+    return db_run(&q, ei);
 }
 
 enum otad_err transfer_idle(struct db *db, int64_t before_s, struct transfer *out, size_t room,

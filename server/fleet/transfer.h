@@ -60,6 +60,10 @@ enum otad_err transfer_supersede(struct db *db, int64_t update, int64_t now_s,
 enum otad_err transfer_attempts(struct db *db, int64_t update, int64_t since_s, int64_t *n,
                                 struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
+/** The whole ones that have arrived so far don't count as attempts any more. */
+enum otad_err transfer_forgive(struct db *db, int64_t update,
+                               struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
 /** Which of those that have not ended got no request any more since before_s; at most `room`. */
 enum otad_err transfer_idle(struct db *db, int64_t before_s, struct transfer *out, size_t room,
                             size_t *n, struct otad_errinfo *ei) OTAD_MUSTCHECK;

@@ -48,6 +48,26 @@ static void teardown(void)
     daemon_free(&d);
 }
 
+/* All captures are of two devices; each is to be answered as if it came first. */
+static void forget_devices(void)
+{
+    static const char *const products[] = {"lamp", "sensor"};
+    for (size_t i = 0; i < OTAD_COUNT(products); i++) {
+        char path[128];
+        (void)snprintf(path, sizeof path, "/api/v1/products/%s/devices", products[i]);
+        struct reply list = get(&d, admin, path);
+        for (size_t k = 0; k < json_array_size(reply_at(&list, "items")); k++) {
+            char item[32], one[200];
+            (void)snprintf(item, sizeof item, "items.%zu.mac", k);
+            (void)snprintf(one, sizeof one, "%s/%s", path, reply_text(&list, item));
+            struct reply gone = call(&d, "DELETE", one, (struct call){.key = admin});
+            ck_assert_int_eq(gone.status / 100, 2);
+            reply_free(&gone);
+        }
+        reply_free(&list);
+    }
+}
+
 /* The answers that all sessions but those with ranges get. */
 static const struct {
     const char *file;
@@ -345,6 +365,7 @@ static Suite *make_suite(void)
     TCase *tc = tcase_create("captures");
     tcase_set_timeout(tc, 300);
     tcase_add_unchecked_fixture(tc, setup, teardown);
+    tcase_add_checked_fixture(tc, forget_devices, NULL);
     tcase_add_loop_test(tc, captured_request_is_answered_as_its_client_needs, 0,
                         (int)OTAD_COUNT(captures));
     tcase_add_test(tc, version_mode_is_told_by_a_header);

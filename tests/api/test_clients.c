@@ -237,7 +237,9 @@ END_TEST
 /* Not the oldest cores: they send no digest, and without a version nothing says what they run. */
 START_TEST(esp32_update_without_a_version_is_known_by_its_content)
 {
-    struct stock_device dev = {.mac = "24:0A:C4:00:11:00", .core = esp32_cores[_i]};
+    char mac[18];
+    (void)snprintf(mac, sizeof mac, "24:0A:C4:00:11:%02X", _i);
+    struct stock_device dev = {.mac = mac, .core = esp32_cores[_i]};
     struct stock_done done = stock_esp32(&d, &dev, "/fw/sensor/latest.bin");
     installed("update(client, url)", &done, &sensor);
     dev.running = &sensor;
@@ -249,9 +251,13 @@ END_TEST
 START_TEST(esp32_updatespiffs_gets_the_filesystem_and_never_a_sketch)
 {
     static const char *const modes[] = {"spiffs", "littlefs", "fatfs", "flashfs"};
-    struct stock_device dev = {.mac = "24:0A:C4:00:12:00", .mode = modes[_i]};
+    char mac[18];
+    (void)snprintf(mac, sizeof mac, "24:0A:C4:00:12:%02X", _i);
+    struct stock_device dev = {.mac = mac, .mode = modes[_i]};
     struct stock_done done = stock_esp32(&d, &dev, "/fw/lamp/latest");
     installed(modes[_i], &done, &fs);
+    done = stock_esp32(&d, &dev, "/fw/lamp/latest"); /* it can't say which it has */
+    no_update(modes[_i], &done);
     done = stock_esp32(&d, &dev, "/fw/sensor/latest");
     fails(modes[_i], &done, -102, 404);
 }

@@ -124,7 +124,7 @@ START_TEST(an_update_is_told_from_check_in_to_installed)
     COMES(&s, "\"state\":\"sent\"");
     COMES(&s, "\"version\":\"1\",\"state\":\"in_progress\"}\n\n");
     check_in("lamp", MAC, "1");
-    COMES(&s, "\"state\":\"installed\",\"text\":\"same_version\"}\n\n");
+    COMES(&s, "\"state\":\"installed\",\"text\":\"it says it runs the version of this build\"}\n\n");
     struct reply r = get(&d, viewer, "/api/v1/products/lamp/updates"); /* it was durable */
     CK_TEXT("the ledger", r, "items.0.state", "installed");
     reply_free(&r);
@@ -141,7 +141,7 @@ START_TEST(failed_by_report_is_told)
     CK_STATUS("report", r, 204);
     reply_free(&r);
     COMES(&s, "\"state\":\"failed\",\"cause\":\"reported\","
-              "\"text\":\"the device reported code -7: a \\\"b\\\"\"}\n\n");
+              "\"text\":\"the device reported a failure, code -7: a \\\"b\\\"\"}\n\n");
     close_stream(&s);
 }
 END_TEST

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Evidence, seen from outside: where a download stopped and why, what became of an update, loops
  * that end, builds that stop themselves, and that explain says what devices are answered. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -14,6 +15,7 @@
 #include "base/hex.h"
 #include "otad/err.h"
 #include "support/http.h"
+#include "support/imgbuild.h"
 #include "support/unit.h"
 
 #define API "/api/v1/products/"
@@ -66,6 +68,45 @@ static size_t build(const char *slug, const char *version, uint64_t seed, size_t
     n = img.n;
     img_free(&img);
     return n;
+}
+
+static void filesystem(const char *slug, const char *version)
+{
+    struct img img;
+    img_build_littlefs(4096, 16, 0, &img);
+    const struct part parts[] = {
+        {.name = "file",    .filename = "fs.bin", .data = img.data, .n = img.n},
+        FIELD("version", version),
+        FIELD("kind", "fs"),
+        {.name = NULL}
+    };
+    struct reply r = upload(&d, admin, slug, parts);
+    CK_STATUS(version, r, 201);
+    reply_free(&r);
+    img_free(&img);
+}
+
+/* A report from another address than that of the tests' own client. */
+static void report_from(const char *address, const char *path, const char *form)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons(d.port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    char text[512];
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(inet_pton(AF_INET, address, &from.sin_addr), 1);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&from, sizeof from), 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+    int n = snprintf(text, sizeof text,
+                     "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: "
+                     "application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n\r\n%s",
+                     path, strlen(form), form);
+    ck_assert_int_eq(send(fd, text, (size_t)n, MSG_NOSIGNAL), n);
+    struct reply r = raw_reply(fd, false);
+    CK_STATUS(address, r, 204);
+    reply_free(&r);
+    (void)close(fd);
 }
 
 /* A check-in by query. */
@@ -617,7 +658,7 @@ START_TEST(one_update_tells_its_story_in_order)
     ck_assert_ptr_nonnull(strstr(reply_text(&r, "story.0.text"), "download began"));
     size_t n = json_array_size(reply_at(&r, "story"));
     ck_assert_msg(n == 5, "%s", r.body);
-    CK_TEXT("end", r, "story.4.text", "installed: same_version");
+    CK_TEXT("end", r, "story.4.text", "installed: it says it runs the version of this build");
     reply_free(&r);
 }
 END_TEST
@@ -625,6 +666,136 @@ END_TEST
 /* ---- patched images ----------------------------------------------------------------------- */
 
 /* An ESP8266 writes its own flash mode over byte 2, and reports the MD5 of that. */
+/* Nobody reads the API in between: a reading would wait for what is not on the disk yet. */
+START_TEST(next_request_of_a_device_sees_the_last_one)
+{
+    char mac[16];
+    product("next1", "{}");
+    (void)build("next1", "2", 31, 20000);
+    for (unsigned i = 0; i < 20; i++) {
+        static const struct {
+            const char *version, *reason;
+            long status;
+        } steps[] = {
+            {"1", "",             200},
+            {"2", "same_version", 304},
+            {"1", "rolled_back",  304},
+            {"1", "rolled_back",  304},
+            {"2", "same_version", 304},
+            {"1", "rolled_back",  304}
+        };
+        (void)snprintf(mac, sizeof mac, "30AEA48407%02X", 0x40 + i);
+        for (size_t k = 0; k < sizeof steps / sizeof *steps; k++) {
+            struct reply r = check_in("next1", mac, steps[k].version);
+            CK_STATUS(mac, r, steps[k].status);
+            if (steps[k].status == 304)
+                ck_assert_str_eq(reply_header(&r, "X-Otad-Reason"), steps[k].reason);
+            reply_free(&r);
+        }
+    }
+}
+END_TEST
+
+START_TEST(filesystem_without_a_version_is_given_once)
+{
+    product("fsonce", "{}");
+    filesystem("fsonce", "7");
+    for (int i = 0; i < 5; i++) {
+        struct reply r = get(&d, NULL, "/fw/fsonce/latest?mac=30AEA4840720&mode=spiffs");
+        CK_STATUS("filesystem", r, i == 0 ? 200 : 304);
+        reply_free(&r);
+    }
+    state_becomes("fsonce", "30AEA4840720", "installed");
+}
+END_TEST
+
+START_TEST(filesystem_is_installed_when_its_device_asks_for_the_sketch)
+{
+    product("fssketch", "{}");
+    filesystem("fssketch", "7");
+    (void)build("fssketch", "2", 32, 20000);
+    struct reply r = get(&d, NULL, "/fw/fssketch/latest?mac=30AEA4840721&mode=spiffs");
+    CK_STATUS("filesystem", r, 200);
+    reply_free(&r);
+    test_sleep_ms(1100);
+    r = check_in("fssketch", "30AEA4840721", "2");
+    CK_STATUS("sketch", r, 304);
+    reply_free(&r);
+    state_becomes("fssketch", "30AEA4840721", "installed");
+}
+END_TEST
+
+START_TEST(pin_that_is_taken_back_leaves_nothing_open)
+{
+    product("unpin", "{}");
+    (void)build("unpin", "2", 33, 20000);
+    struct reply r = check_in("unpin", "30AEA4840722", "2");
+    reply_free(&r);
+    struct img img = image_of("ESP8266", 34, 20000);
+    const struct part other[] = {
+        {.name = "file",    .filename = "b.bin", .data = img.data, .n = img.n},
+        FIELD("version", "5"),
+        FIELD("channel", "none"),
+        {.name = NULL}
+    };
+    char body[64];
+    r = upload(&d, admin, "unpin", other);
+    CK_STATUS("other build", r, 201);
+    (void)snprintf(body, sizeof body, "{\"pin\":\"%s\"}", reply_text(&r, "id"));
+    reply_free(&r);
+    img_free(&img);
+    r = send_json(&d, admin, "PATCH", "/api/v1/products/unpin/devices/30AEA4840722", body);
+    CK_STATUS("pin", r, 200);
+    reply_free(&r);
+    state_becomes("unpin", "30AEA4840722", "pending");
+    r = send_json(&d, admin, "PATCH", "/api/v1/products/unpin/devices/30AEA4840722",
+                  "{\"pin\":null}");
+    CK_STATUS("unpin", r, 200);
+    reply_free(&r);
+    state_becomes("unpin", "30AEA4840722", "failed");
+    r = ledger("unpin", "30AEA4840722");
+    CK_TEXT("unpin", r, "items.0.cause", "superseded");
+    reply_free(&r);
+}
+END_TEST
+
+START_TEST(retry_at_once_gives_all_attempts_anew)
+{
+    product("anew", "{\"stop_window_s\":0}");
+    (void)build("anew", "2", 35, 20000);
+    for (int turn = 0; turn < 3; turn++) {
+        for (int i = 0; i < 4; i++) {
+            struct reply r = check_in("anew", "30AEA4840723", "1");
+            CK_STATUS("attempt", r, i < 3 ? 200 : 304);
+            reply_free(&r);
+        }
+        struct reply r = send_json(&d, admin, "POST", API "anew/devices/30AEA4840723/retry", "{}");
+        CK_STATUS("retry", r, 200);
+        reply_free(&r);
+    }
+}
+END_TEST
+
+START_TEST(report_from_elsewhere_is_kept_and_not_believed)
+{
+    product("forged", "{}");
+    (void)build("forged", "2", 36, 20000);
+    struct reply r = get(&d, NULL, "/fw/forged/latest?mac=30AEA4840724&version=1");
+    CK_STATUS("offer", r, 200);
+    reply_free(&r);
+    state_becomes("forged", "30AEA4840724", "sent");
+    report_from("127.0.0.9", "/fw/forged/30AEA4840724/report", "result=rolled_back");
+    r = ledger("forged", "30AEA4840724");
+    CK_TEXT("forged", r, "items.0.state", "sent");
+    CK_TEXT("forged", r, "items.0.reports.0.address", "127.0.0.9");
+    reply_free(&r);
+    r = check_in("forged", "30AEA4840724", "2");
+    CK_STATUS("its own word", r, 304);
+    reply_free(&r);
+    state_becomes("forged", "30AEA4840724", "installed");
+}
+END_TEST
+
 START_TEST(device_that_patched_the_flash_mode_is_known_by_its_md5)
 {
     uint8_t md5[16];
@@ -642,11 +813,8 @@ START_TEST(device_that_patched_the_flash_mode_is_known_by_its_md5)
     reply_free(&r);
     state_becomes("mode", "30AEA4840710", "sent");
     (void)snprintf(path, sizeof path, "/fw/mode/latest?mac=30AEA4840710&md5=%s", hex);
-    r = get(&d, NULL, path); /* nobody has looked for that MD5 yet */
-    reply_free(&r);
-    state_becomes("mode", "30AEA4840710", "sent"); /* it was given again, for the last time */
     r = get(&d, NULL, path);
-    CK_STATUS("known now", r, 304);
+    CK_STATUS("known at once", r, 304);
     ck_assert_str_eq(reply_header(&r, "X-Otad-Reason"), "same_content");
     reply_free(&r);
     state_becomes("mode", "30AEA4840710", "installed");
@@ -754,6 +922,12 @@ static Suite *suite(void)
                         (int)OTAD_COUNT(misfits));
     tcase_add_test(t, explain_walks_the_rules_in_words);
     tcase_add_test(t, one_update_tells_its_story_in_order);
+    tcase_add_test(t, next_request_of_a_device_sees_the_last_one);
+    tcase_add_test(t, filesystem_without_a_version_is_given_once);
+    tcase_add_test(t, filesystem_is_installed_when_its_device_asks_for_the_sketch);
+    tcase_add_test(t, pin_that_is_taken_back_leaves_nothing_open);
+    tcase_add_test(t, retry_at_once_gives_all_attempts_anew);
+    tcase_add_test(t, report_from_elsewhere_is_kept_and_not_believed);
     tcase_add_test(t, device_that_patched_the_flash_mode_is_known_by_its_md5);
     tcase_add_test(t, pin_makes_a_pending_update_that_shows_when_it_is_due);
     tcase_add_test(t, report_that_contradicts_the_evidence_is_shown);

@@ -61,6 +61,8 @@ static const struct {
     {UPDATE_FAILED,             "not_seen_again", 1, "1", true,  UPDATE_FAILED,             "came_back_old"},
     {UPDATE_FAILED,             "came_back_old",  1, "1", false, UPDATE_FAILED,             "came_back_old"},
     {UPDATE_FAILED,             "came_back_old",  3, "1", true,  UPDATE_ATTEMPTS_EXHAUSTED, ""             },
+    {UPDATE_FAILED,             "reported",       1, "1", false, UPDATE_FAILED,             "reported"     },
+    {UPDATE_FAILED,             "reported",       3, "1", true,  UPDATE_ATTEMPTS_EXHAUSTED, "reported"     },
     {UPDATE_FAILED,             "superseded",     3, "1", false, UPDATE_FAILED,             "superseded"   },
     {UPDATE_FAILED,             "superseded",     1, "2", true,  UPDATE_INSTALLED,          ""             },
     {UPDATE_ROLLED_BACK,        "",               1, "1", false, UPDATE_ROLLED_BACK,        ""             },
@@ -104,6 +106,19 @@ START_TEST(words_tell_how_long_and_what)
     story_silent(&u, 150, 1150);
     is("silent", &u, UPDATE_FAILED, "not_seen_again");
     ck_assert_str_eq(u.detail, "stopped at 41 %: reset by the peer; not seen for 1000 s since");
+}
+END_TEST
+
+START_TEST(what_the_device_said_of_its_last_attempt_stays)
+{
+    struct update u = fresh(UPDATE_SENT);
+    struct story_checkin c = seen("1");
+    u.attempts = MAX;
+    ck_assert(story_reported(&u, "failed", "the device reported code -4: flash", 150));
+    ck_assert(story_checked_in(&u, &c));
+    is("used up", &u, UPDATE_ATTEMPTS_EXHAUSTED, "reported");
+    ck_assert_str_eq(u.detail, "3 whole images arrived and the device still runs 1; "
+                               "the device reported code -4: flash");
 }
 END_TEST
 
@@ -316,6 +331,7 @@ static Suite *make_suite(void)
     TCase *t = tcase_create("rules");
     tcase_add_loop_test(t, seen_row, 0, (int)OTAD_COUNT(seen_rows));
     tcase_add_test(t, words_tell_how_long_and_what);
+    tcase_add_test(t, what_the_device_said_of_its_last_attempt_stays);
     tcase_add_test(t, poll_then_image_is_the_old_version_back);
     tcase_add_test(t, poll_without_image_is_installed);
     tcase_add_test(t, image_long_after_a_poll_says_nothing);
