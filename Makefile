@@ -54,7 +54,7 @@ ALL_SRC := $(SERVER_SRC) server/main.c $(CLIENT_SRC) $(CLIENT_POSIX_SRC) $(SUPPO
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps build demo run check check-run tests bench bench-quick asan tsan coverage fuzz tidy \
+.PHONY: all deps build demo run check check-run tests bench bench-quick bench-fleet asan tsan coverage fuzz tidy \
   format format-check layers size install uninstall dist docker clean help
 
 all: $(BUILD)/otad $(EXAMPLES) ## build the daemon and the example device
@@ -137,11 +137,11 @@ $(UNIT_TESTS) $(API_TESTS) $(CRASH_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)
 $(FUZZ_REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/libsupport.a $(BUILD)/libclient.a $(BUILD)/libotad.a
 	$(call link,$(CHECK_LIBS) $(LIB_LIBS))
 
-$(BENCH_BIN): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libsupport.a $(BUILD)/libotad.a
+$(BENCH_BIN): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libsupport.a $(BUILD)/libclient.a $(BUILD)/libotad.a
 	$(call link,$(CHECK_LIBS) $(LIB_LIBS))
 
 # ---- tests ---------------------------------------------------------------------------------
-tests: all $(UNIT_TESTS) $(API_TESTS) $(CRASH_TESTS) $(FUZZ_REPLAY) $(TOOLS_MAIN) $(PRELOADS)
+tests: all $(UNIT_TESTS) $(API_TESTS) $(CRASH_TESTS) $(FUZZ_REPLAY) $(TOOLS_MAIN) $(PRELOADS) $(BUILD)/tests/bench/fleet
 
 check-run: tests layers ## run all tests without installing anything
 	$(Q)BUILD=$(BUILD) $(if $(SAN),CK_TIMEOUT_MULTIPLIER=10) tools/run-tests.sh $(UNIT_TESTS) $(FUZZ_REPLAY) $(API_TESTS) $(CRASH_TESTS) $(wildcard tests/api/*.sh tests/api/*.py)
@@ -167,7 +167,11 @@ bench-quick: ## nginx and otad side by side: four rows
 	$(Q)tools/install-deps.sh build check bench
 	$(Q)+$(MAKE) --no-print-directory all $(BENCH_BIN) $(TOOLS_MAIN)
 	$(Q)tests/bench/quick.sh $(BUILD)
-bench: bench-quick ## all benchmarks
+bench-fleet: ## a fleet with faults is updated, the ledger compared with the truth
+	$(Q)tools/install-deps.sh build check
+	$(Q)+$(MAKE) --no-print-directory all $(BENCH_BIN) $(TOOLS_MAIN)
+	$(Q)tests/bench/fleet.sh $(BUILD) $(FLEET)
+bench: bench-quick bench-fleet ## all benchmarks
 
 tidy: ## clang-tidy, one process a file
 	$(Q)tools/tidy.sh $(OTAD_CPPFLAGS) -Itests $(LIB_CFLAGS)

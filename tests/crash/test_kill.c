@@ -9,13 +9,18 @@
 #define SIDES 2
 #define FOLDERS 5
 #define KILLS 21 /* of each folder: 2 × 5 × 21 = 210 */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LONGEST_MS 1500 /* in which a slowed daemon is asked as much */
+#else
+#define LONGEST_MS 180
+#endif
 
 static const char *const flags[] = {"--devices-new-devices-per-hour", "100000",
                                     "--devices-max-devices", "100000", NULL};
 
 static struct cut random_cut(struct crash *c)
 {
-    struct cut cut = {.after_ms = 3 + crash_random(c, 180)};
+    struct cut cut = {.after_ms = 3 + crash_random(c, LONGEST_MS)};
     if (crash_random(c, 3) == 0) { /* right behind an answer */
         cut.after_acks = 1 + crash_random(c, 12);
         cut.after_ms = 3000;
