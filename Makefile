@@ -55,7 +55,7 @@ ALL_SRC := $(SERVER_SRC) server/main.c $(CLIENT_SRC) $(CLIENT_POSIX_SRC) $(SUPPO
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps build demo run check check-run tests bench bench-quick asan tsan coverage fuzz tidy \
-  format format-check layers size install uninstall dist docker clean help
+  format format-check layers size client-size install uninstall dist docker clean help
 
 all: $(BUILD)/otad $(EXAMPLES) ## build the daemon and the example device
 
@@ -177,6 +177,9 @@ format-check: ## fail on a file that format would change
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
 size: all ## sections of the daemon
 	$(Q)size $(BUILD)/otad
+client-size: ## what the device client costs on three chips, and its limits
+	$(Q)tools/install-deps.sh cross
+	$(Q)tools/client_size.py
 
 # ---- install -------------------------------------------------------------------------------
 install: $(BUILD)/otad ## install binary, unit, sysusers, example config
