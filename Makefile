@@ -98,6 +98,13 @@ $(BUILD)/obj/%.o: %.c | $(BUILD)/gen/migrations.inc $(BUILD)/gen/version.h
 $(BUILD)/obj/server/db/migrate.o: $(BUILD)/gen/migrations.inc
 $(BUILD)/obj/server/main.o: $(BUILD)/gen/version.h
 
+# The ports to vendors' SDKs, against doubles of the headers they use: types and order of calls are
+# checked here, and a whole update runs on a fake device. The real SDKs are never needed.
+IDF_SRC := $(wildcard client/ports/esp-idf/src/*.c) tests/doubles/esp-idf/fake_idf.c
+IDF_TEST := tests/api/test_port_esp_idf
+$(call obj,$(IDF_SRC) $(IDF_TEST).c): OTAD_CPPFLAGS := -Itests/doubles/esp-idf -Iclient/ports/esp-idf/include $(OTAD_CPPFLAGS)
+$(BUILD)/$(IDF_TEST): $(call obj,$(IDF_SRC))
+
 $(BUILD)/libotad.a: $(call obj,$(SERVER_SRC))
 	@echo "  AR    $@"
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -113,7 +120,7 @@ $(BUILD)/libsupport.a: $(call obj,$(SUPPORT_SRC))
 define link
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(OTAD_CFLAGS) $(CFLAGS) $(OTAD_LDFLAGS) $(LDFLAGS) $(filter %.o %.a,$^) $(1) -o $@
+	$(Q)$(CC) $(OTAD_CFLAGS) $(CFLAGS) $(OTAD_LDFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(1) -o $@
 endef
 
 $(BUILD)/otad: $(BUILD)/obj/server/main.o $(BUILD)/libotad.a
