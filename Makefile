@@ -2,7 +2,9 @@
 # One non-recursive Makefile. Flavours never mix: build/ is the plain one, build/asan and
 # build/tsan are made by the targets of those names. Packagers set the ?= variables.
 CC ?= cc
+CXX ?= c++
 CFLAGS ?= -O2 -g
+CXXFLAGS ?= $(CFLAGS)
 CPPFLAGS ?=
 LDFLAGS ?=
 PREFIX ?= /usr/local
@@ -55,7 +57,7 @@ ALL_SRC := $(SERVER_SRC) server/main.c $(CLIENT_SRC) $(CLIENT_POSIX_SRC) $(SUPPO
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps build demo run check check-run tests bench bench-quick asan tsan coverage fuzz tidy \
-  format format-check layers size client-size install uninstall dist docker clean help
+  format format-check layers size client-size arduino-library install uninstall dist docker clean help
 
 all: $(BUILD)/otad $(EXAMPLES) ## build the daemon and the example device
 
@@ -104,6 +106,25 @@ IDF_SRC := $(wildcard client/ports/esp-idf/src/*.c) tests/doubles/esp-idf/fake_i
 IDF_TEST := tests/api/test_port_esp_idf
 $(call obj,$(IDF_SRC) $(IDF_TEST).c): OTAD_CPPFLAGS := -Itests/doubles/esp-idf -Iclient/ports/esp-idf/include $(OTAD_CPPFLAGS)
 $(BUILD)/$(IDF_TEST): $(call obj,$(IDF_SRC))
+
+ARDUINO_SRC := $(wildcard client/ports/arduino/src/*.cpp tests/doubles/arduino/*.cpp)
+ARDUINO_OBJ := $(patsubst %.cpp,$(BUILD)/obj/esp8266/%.o,$(ARDUINO_SRC))
+ARDUINO_TEST := tests/api/test_port_arduino
+ARDUINO_FLAGS = -std=gnu++17 -pthread -fPIE -fno-exceptions -fno-threadsafe-statics -Wall -Wextra -Wshadow -Wconversion \
+  -Wno-overlength-strings $(if $(WERROR),-Werror) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) \
+  -Itests/doubles/arduino -Iclient/ports/arduino/src -Iclient/include -Itests
+$(call obj,$(ARDUINO_TEST).c): OTAD_CPPFLAGS := -Itests/doubles/arduino $(OTAD_CPPFLAGS)
+$(BUILD)/$(ARDUINO_TEST): $(ARDUINO_OBJ) | $(BUILD)/obj/esp32/client/ports/arduino/src/OtadClient.o
+
+$(BUILD)/obj/esp8266/%.o: %.cpp
+	@mkdir -p $(@D)
+	@echo "  CXX   $< (ESP8266)"
+	$(Q)$(CXX) $(ARDUINO_FLAGS) -DESP8266 $(CXXFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/esp32/%.o: %.cpp
+	@mkdir -p $(@D)
+	@echo "  CXX   $< (ESP32)"
+	$(Q)$(CXX) $(ARDUINO_FLAGS) -DESP32 -Itests/doubles/esp-idf -Iclient/ports/esp-idf/include $(CXXFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/libotad.a: $(call obj,$(SERVER_SRC))
 	@echo "  AR    $@"
@@ -187,6 +208,8 @@ size: all ## sections of the daemon
 client-size: ## what the device client costs on three chips, and its limits
 	$(Q)tools/install-deps.sh cross
 	$(Q)tools/client_size.py
+arduino-library: ## the device client as a ZIP for the Arduino IDE
+	$(Q)tools/arduino-library.sh $(BUILD)
 
 # ---- install -------------------------------------------------------------------------------
 install: $(BUILD)/otad ## install binary, unit, sysusers, example config
