@@ -56,7 +56,7 @@ ALL_SRC := $(SERVER_SRC) server/main.c $(CLIENT_SRC) $(CLIENT_POSIX_SRC) $(SUPPO
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps build demo run check check-run tests bench bench-quick asan tsan coverage fuzz tidy \
+.PHONY: all deps build demo run check check-run tests bench bench-quick bench-fleet asan tsan coverage fuzz tidy \
   format format-check layers size client-size arduino-library install uninstall dist docker clean help
 
 all: $(BUILD)/otad $(EXAMPLES) ## build the daemon and the example device
@@ -165,7 +165,7 @@ $(UNIT_TESTS) $(API_TESTS) $(CRASH_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(BUILD)
 $(FUZZ_REPLAY): $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(BUILD)/libsupport.a $(BUILD)/libclient.a $(BUILD)/libotad.a
 	$(call link,$(CHECK_LIBS) $(LIB_LIBS))
 
-$(BENCH_BIN): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libsupport.a $(BUILD)/libotad.a
+$(BENCH_BIN): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libsupport.a $(BUILD)/libclient.a $(BUILD)/libotad.a
 	$(call link,$(CHECK_LIBS) $(LIB_LIBS))
 
 # ---- tests ---------------------------------------------------------------------------------
@@ -195,7 +195,9 @@ bench-quick: ## nginx and otad side by side: four rows
 	$(Q)tools/install-deps.sh build check bench
 	$(Q)+$(MAKE) --no-print-directory all $(BENCH_BIN) $(TOOLS_MAIN)
 	$(Q)tests/bench/quick.sh $(BUILD)
-bench: bench-quick ## all benchmarks
+bench-fleet: all $(BENCH_BIN) $(TOOLS_MAIN) ## simulated devices by the thousand, some of them bad (FLEET_DEVICES)
+	$(Q)tests/bench/fleet.sh $(BUILD)
+bench: bench-quick bench-fleet ## all benchmarks
 
 tidy: ## clang-tidy, one process a file
 	$(Q)tools/tidy.sh $(OTAD_CPPFLAGS) -Itests $(LIB_CFLAGS)

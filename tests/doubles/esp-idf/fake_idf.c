@@ -294,6 +294,16 @@ esp_err_t esp_transport_destroy(esp_transport_handle_t t)
 
 /* ---- the rest ------------------------------------------------------------------------------ */
 
+/* One run of each hash at a time, kept here: a device that restarts frees nothing. */
+static EVP_MD_CTX *sha256_run, *md5_run;
+
+static int start(EVP_MD_CTX **run, const EVP_MD *kind)
+{
+    if (*run == NULL)
+        *run = EVP_MD_CTX_new();
+    return EVP_DigestInit_ex(*run, kind, NULL) == 1 ? 0 : -1;
+}
+
 void mbedtls_sha256_init(mbedtls_sha256_context *ctx)
 {
     ctx->run = NULL;
@@ -301,15 +311,15 @@ void mbedtls_sha256_init(mbedtls_sha256_context *ctx)
 
 void mbedtls_sha256_free(mbedtls_sha256_context *ctx)
 {
-    EVP_MD_CTX_free(ctx->run);
     ctx->run = NULL;
 }
 
 int mbedtls_sha256_starts(mbedtls_sha256_context *ctx, int is224)
 {
-    ck_assert(is224 == 0 && ctx->run == NULL);
-    ctx->run = EVP_MD_CTX_new();
-    return EVP_DigestInit_ex(ctx->run, EVP_sha256(), NULL) - 1;
+    ck_assert_msg(is224 == 0 && ctx->run == NULL, "started without free and init");
+    int rc = start(&sha256_run, EVP_sha256());
+    ctx->run = sha256_run;
+    return rc;
 }
 
 int mbedtls_sha256_update(mbedtls_sha256_context *ctx, const unsigned char *input, size_t n)
@@ -322,14 +332,10 @@ int mbedtls_sha256_finish(mbedtls_sha256_context *ctx, unsigned char *output)
     return EVP_DigestFinal_ex(ctx->run, output, NULL) - 1;
 }
 
-static EVP_MD_CTX *md5_run;
-
 void esp_rom_md5_init(md5_context_t *context)
 {
     (void)context;
-    EVP_MD_CTX_free(md5_run);
-    md5_run = EVP_MD_CTX_new();
-    ck_assert_int_eq(EVP_DigestInit_ex(md5_run, EVP_md5(), NULL), 1);
+    ck_assert_int_eq(start(&md5_run, EVP_md5()), 0);
 }
 
 void esp_rom_md5_update(md5_context_t *context, const void *buf, uint32_t len)
@@ -342,8 +348,6 @@ void esp_rom_md5_final(uint8_t *digest, md5_context_t *context)
 {
     (void)context;
     ck_assert_int_eq(EVP_DigestFinal_ex(md5_run, digest, NULL), 1);
-    EVP_MD_CTX_free(md5_run);
-    md5_run = NULL;
 }
 
 int64_t esp_timer_get_time(void)
