@@ -200,7 +200,7 @@ bench-fleet: all $(BENCH_BIN) $(TOOLS_MAIN) ## simulated devices by the thousand
 bench: bench-quick bench-fleet ## all benchmarks
 
 tidy: ## clang-tidy, one process a file
-	$(Q)tools/tidy.sh $(OTAD_CPPFLAGS) -Itests $(LIB_CFLAGS)
+	$(Q)tools/tidy.sh $(OTAD_CPPFLAGS) -Itests -Itests/doubles/esp-idf -Iclient/ports/esp-idf/include $(LIB_CFLAGS)
 format: ## reformat all C files
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 format-check: ## fail on a file that format would change
