@@ -7,7 +7,9 @@ text: code and constants of client/src, linked (linkers shorten calls), but for 
 when used: texts of errors, signatures. ram: data and bss. context: sizeof(struct otac). stack: the deepest chain of frames in
 the core, from -fstack-usage and -fcallgraph-info; what the port and the C library use comes on
 top. A call through a pointer is a leaf if it goes to the port or the application, else it may
-reach every function of the core that nobody calls by name and that no header offers."""
+reach every function of the core that nobody calls by name and that no header offers.
+
+--functions also lists the largest functions and tables of each, with their bytes."""
 import glob
 import os
 import re
@@ -56,6 +58,11 @@ def sections(prefix, flags, objects, folder):
         *objects, "-o", linked)
     text, data, bss = run(prefix + "size", linked).splitlines()[1].split()[:3]
     return int(text), int(data) + int(bss)
+
+
+def largest(prefix, folder):
+    rows = [line.split() for line in run(prefix + "nm", "-S", "--size-sort", folder + "/core").splitlines()]
+    return ", ".join(f"{row[3]} {int(row[1], 16)}" for row in rows[:-21:-1] if len(row) == 4)
 
 
 def context(prefix, folder):
@@ -121,6 +128,7 @@ def main():
             objects = compile_all(prefix, flags, folder)
             text, ram = sections(prefix, flags, objects, folder)
             stack, chain = deepest(*read_graph(folder))
+            top = largest(prefix, folder) if sys.argv[1:] == ["--functions"] else ""
             got = {"text": text, "ram": ram, "context": context(prefix, folder), "stack": stack}
         cells = ""
         for what, limit in LIMITS.items():
@@ -128,6 +136,8 @@ def main():
             failed += over
             cells += f"{('! ' if over else '') + str(got[what]) + ' /' + str(limit):>16}"
         print(f"{name:24}{cells}\n    deepest: {', '.join(chain)}")
+        if top:
+            print(f"    largest: {top}")
     print(f"{len(TARGETS) * len(LIMITS) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
