@@ -112,7 +112,7 @@ static const struct row rows[] = {
     {"a slot that isn't known boots",   5, 0,            OTAC_E_RECORD},
     {"a slot that doesn't exist boots", 5, 2,            OTAC_E_RECORD},
     {"a later format",                  4, 2,            OTAC_E_RECORD},
-    {"a report of no kind",             6, 3,            OTAC_E_RECORD},
+    {"a report of no kind",             6, 4,            OTAC_E_RECORD},
 };
 
 START_TEST(record_must_make_sense)

@@ -70,8 +70,8 @@ START_TEST(failure_report_is_kept_and_sent_after_the_next_check_in)
     client_world_script(&w, client_world_nothing_new);
     client_world_script(&w, client_world_taken);
     ck_assert_int_eq(otac_update(&w.client), OTAC_UP_TO_DATE);
-    ck_assert(contains(w.port.sent[1], "result=failed&code=-245&message=sha256_mismatch&build="
-                                       "18446744073709551615"));
+    ck_assert(contains(w.port.sent[1], "result=failed&code=-245&message=sha256_mismatch&version=1."
+                                       "1.0&build=18446744073709551615"));
     ck_assert(!contains(w.port.sent[1], "version=1.0.0&build")); /* not the one that runs */
     client_port_rewind(&w.port);
     client_world_start(&w);
