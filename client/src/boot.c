@@ -40,11 +40,11 @@ static int find_way_back(struct otac *c)
     return otac_slot_check(c, before);
 }
 
-/* One start of a trial less. Should that not be saved, the start counts for nothing: that is
- * better than a device which doesn't start. */
+/* One start of a trial less; without a way back the last one stays the last. Should that not be
+ * saved, the start counts for nothing: that is better than a device which doesn't start. */
 static void count_start(struct otac *c)
 {
-    if (c->record.trial == 0)
+    if (c->record.trial <= TRIAL_OVER)
         return;
     c->record.trial--;
     otac_record_try(c);
