@@ -9,9 +9,12 @@
 #include "otad_client.h"
 
 #define OTAC_POSIX_HOST_MAX 255
+#define OTAC_POSIX_STEP 65536 /* bytes after which a download is sure to go on from */
+#define OTAC_POSIX_KEYS_MAX 4
 #define OTAC_POSIX_MAC_TEXT 18 /* "5C:CF:7F:A1:B2:C3" and its NUL */
 
 struct evp_md_ctx_st; /* OpenSSL's EVP_MD_CTX */
+struct evp_pkey_st;   /* and EVP_PKEY */
 
 /** State of one port. Set up by otac_posix_open(); the fields are for its functions only. */
 struct otac_posix {
@@ -36,6 +39,19 @@ struct otac_port otac_posix_port(struct otac_posix *p);
 
 /** What the system said about the last error of the port, or "". Valid until the next call. */
 const char *otac_posix_detail(const struct otac_posix *p);
+
+/** The keys that may sign images: what this port takes as config.sign_keys. Start with {0}. */
+struct otac_posix_keys {
+    struct evp_pkey_st *key[OTAC_POSIX_KEYS_MAX];
+    unsigned n;
+};
+
+/** Adds a public P-256 key from a PEM file (`openssl ec -in sign.key -pubout`).
+ *  @return NULL, or what is wrong: it can't be read, is no such key, or is one too many */
+const char *otac_posix_keys_add(struct otac_posix_keys *keys, const char *path) OTAC_MUSTCHECK;
+
+/** Gives the keys back. */
+void otac_posix_keys_free(struct otac_posix_keys *keys);
 
 /** Finds the firmware version in the image of a slot: the value of `mcu` in the info tag that
  *  Blynk firmware carries (`blnkinf` NUL, key NUL value NUL …, an empty key at the end).

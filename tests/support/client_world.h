@@ -6,7 +6,7 @@
 
 #include "support/client_port.h"
 
-enum { CLIENT_WORLD_OLD = 700, CLIENT_WORLD_NEW = 1111, CLIENT_WORLD_HEAD = 512 };
+enum { CLIENT_WORLD_OLD = 700, CLIENT_WORLD_NEW = 1111, CLIENT_WORLD_HEAD = 768 };
 
 struct client_world {
     struct client_port port;
