@@ -63,7 +63,7 @@ uint32_t otac_fingerprint(const struct otac_image *image)
     put_le(raw, image->build, 8);
     memcpy(raw + 8, image->sha256, sizeof image->sha256);
     uint32_t crc = crc32(raw, sizeof raw);
-    return crc != 0 ? crc : 1;
+    return crc + (crc == 0);
 }
 
 static void encode(const struct otac_record *r, uint8_t raw[OTAC_RECORD_SIZE])

@@ -391,6 +391,7 @@ static const struct signed_row signed_rows[] = {
     {"padding too early", "x-otad-signature: A===\r\n" COUNTER, OTAC_E_BAD_SIGNATURE},
     {"padding in the middle", "x-otad-signature: AA=A\r\n" COUNTER, OTAC_E_BAD_SIGNATURE},
     {"padding after the end", "x-otad-signature: AAAA=\r\n" COUNTER, OTAC_E_BAD_SIGNATURE},
+    {"no base64 above", "x-otad-signature: AA{=\r\n" COUNTER, OTAC_E_BAD_SIGNATURE},
     {"no base64", "x-otad-signature: AA*=\r\n" COUNTER, OTAC_E_BAD_SIGNATURE},
     {"largest counter", "x-otad-signature: AA==\r\nx-otad-counter: 4294967295\r\n", OTAC_OK},
     {"counter too large", "x-otad-signature: AA==\r\nx-otad-counter: 4294967296\r\n", OTAC_E_BAD_SIGNATURE},

@@ -335,6 +335,20 @@ START_TEST(rest_that_is_no_rest_has_a_name)
 }
 END_TEST
 
+/* The sum of a rest that doesn't fit what was begun is not the build's fault either. */
+START_TEST(wrong_md5_of_a_rest_starts_over)
+{
+    break_off();
+    char *md5 = strstr(w.offer, "x-MD5: ");
+    md5[7] = md5[7] == '0' ? '1' : '0';
+    ck_assert_int_eq(otac_update(&w.client), OTAC_E_MD5);
+    ck_assert_uint_eq(w.client.record.progress, 0);
+    ck_assert_uint_eq(w.failures, 0);
+    ck_assert_int_eq(otac_update(&w.client), OTAC_E_MD5); /* of the whole, it is */
+    ck_assert_uint_eq(w.failures, 1);
+}
+END_TEST
+
 /* A port that lost the ability (a downgrade) neither asks for a rest nor takes one. */
 START_TEST(port_that_cannot_resume_starts_over)
 {
@@ -397,6 +411,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, another_image_starts_over);
     tcase_add_loop_test(tc, rest_that_is_no_rest_has_a_name, 0,
                         sizeof rest_rows / sizeof rest_rows[0]);
+    tcase_add_test(tc, wrong_md5_of_a_rest_starts_over);
     tcase_add_test(tc, port_that_cannot_resume_starts_over);
     tcase_add_test(tc, flash_without_sync_resumes_too);
     tcase_add_loop_test(tc, fault_at_every_call_of_a_resume, 0, 2);

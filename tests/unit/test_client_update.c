@@ -138,6 +138,9 @@ static const struct row rows[] = {
      false                                                                                                                         },
     {"long body",       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" ETAG "\r\n123456",    0,                OTAC_E_LONG_BODY,
      true                                                                                                                          },
+    {"unasked rest",
+     "HTTP/1.1 206 Partial Content\r\nContent-Length: 5\r\nContent-Range: bytes 0-4/5\r\n" ETAG
+     "\r\n12345",                                                                        0,                OTAC_E_RANGE,      false},
     {"wrong hash",      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" ETAG "\r\n12345",     0,                OTAC_E_SHA256,
      true                                                                                                                          },
 };
