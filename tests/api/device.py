@@ -32,19 +32,22 @@ def check(ok, what):
 class Server:
     def __init__(self, folder):
         self.data, self.folder = folder + "/data", folder
-        log = open(folder + "/log", "w")
+        self.start()
+        self.key = subprocess.run([BUILD + "/otad", "key", "create", "--data-dir", self.data, "--name", "t",
+                                   "--role", "admin"], check=True, capture_output=True, text=True).stdout.strip()
+
+    def start(self):
+        log = open(self.folder + "/log", "w")
         self.process = subprocess.Popen([BUILD + "/otad", "serve", "--data-dir", self.data, "--listen",
                                          "127.0.0.1:0"], stderr=log, stdout=log)
         self.url = None
         for _ in range(600):
-            with open(folder + "/log") as file:
+            with open(self.folder + "/log") as file:
                 found = re.search(r"listen address=(\S+)", file.read())
             if found:
                 self.url = "http://" + found[1]
                 break
             time.sleep(0.1)
-        self.key = subprocess.run([BUILD + "/otad", "key", "create", "--data-dir", self.data, "--name", "t",
-                                   "--role", "admin"], check=True, capture_output=True, text=True).stdout.strip()
 
     def ask(self, path, body=None, kind="application/octet-stream"):
         request = urllib.request.Request(self.url + "/api/v1" + path, data=body, headers={
@@ -57,7 +60,12 @@ class Server:
         subprocess.run([BUILD + "/tests/mkimage", "--chip", "ESP8266", "--version", version, "--size", "393216",
                         "--seed", str(seed), "--out", path], check=True, capture_output=True)
         with open(path, "rb") as file:
-            self.ask(f"/products/{product}/builds", file.read())
+            return self.ask(f"/products/{product}/builds", file.read())["id"]
+
+    def crash(self):
+        self.process.kill()
+        self.process.wait(timeout=60)
+        self.start()
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
@@ -171,6 +179,33 @@ def rollbacks(server):
     device.run(1, "factory-fresh", "reported to the server", ROLLED_BACK)
 
 
+def changes(server):
+    """What may happen on the server between two halves of a download."""
+    device = Device(server, "server crashes between")
+    device.fail("download", 1)
+    server.crash()
+    device.run(0, "going on with the download", "running version 1.1.0")
+    device.is_updated()
+    device = Device(server, "another build comes between")
+    device.fail("download", 1)
+    server.upload(device.product, "1.2.0", 998)
+    device.run(0, "update offered: version 1.2.0", "running version 1.2.0")
+    check("going on" not in device.out, device.out)
+    device = Device(server, "the build is withdrawn between")
+    device.fail("download", 1)
+    builds = server.ask(f"/products/{device.product}/builds")["items"]
+    build = next(b["id"] for b in builds if b["version"] == "1.1.0")
+    server.ask(f"/products/{device.product}/builds/{build}/withdraw", b"{}", "application/json")
+    device.run(0, "running version 1.0.0")
+    check("restarting" not in device.out, device.out)
+    device = Device(server, "the channel is paused between")
+    device.fail("download", 1)
+    server.ask(f"/products/{device.product}/channels/stable/pause", b"{}", "application/json")
+    device.run(0, "nothing to install now, the server says: paused")
+    server.ask(f"/products/{device.product}/channels/stable/resume", b"{}", "application/json")
+    device.run(0, "going on with the download", "running version 1.1.0")
+
+
 def damage(server):
     device = Device(server, "flips a bit")
     device.run(0, "running version 1.1.0 from slot 1", "confirmed")
@@ -200,7 +235,7 @@ def main():
     folder = tempfile.mkdtemp(prefix="otad-device-")
     server = Server(folder)
     try:
-        for part in (crashes, failures, rollbacks, damage, signatures):
+        for part in (crashes, failures, rollbacks, changes, damage, signatures):
             part(server)
     except urllib.error.HTTPError as error:
         check(False, f"{error.url}: {error.code} {error.read()}")
