@@ -9,15 +9,15 @@
  *     static struct otac client;
  *     static uint8_t work[512];
  *
- *     int rc = otac_init(&client, &config, &port, work, sizeof work);
- *     while (rc == OTAC_OK) {
- *         rc = otac_update(&client);
+ *     if (otac_init(&client, &config, &port, work, sizeof work) != OTAC_OK)
+ *         return;                             // the device does its work, without updates
+ *     for (;;) {
+ *         int rc = otac_update(&client);
  *         if (rc == OTAC_UPDATED)
  *             restart();                      // boots the new image, which calls otac_init()
  *         if (rc == OTAC_UP_TO_DATE && self_test_passed())
- *             (void)otac_confirm(&client);    // this image stays; needed only with trial_boots
+ *             rc = otac_confirm(&client);     // this image stays; needed only with trial_boots
  *         otac_wait(&client, 3600);
- *         rc = OTAC_OK;
  *     }
  *
  * The rule that everything here serves: the slot that runs is never written, and the boot record

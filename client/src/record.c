@@ -90,7 +90,7 @@ static void encode(const struct otac_record *r, uint8_t raw[OTAC_RECORD_SIZE])
     put_le(raw + AT_CRC, crc32(raw, AT_CRC), 4);
 }
 
-/* The record must hold together: what boots is a slot with a known image. */
+/* The record must hold together: what boots, or is on trial, is a slot with a known image. */
 static bool is_sound(const uint8_t raw[OTAC_RECORD_SIZE])
 {
     uint8_t active = raw[AT_ACTIVE];
@@ -99,8 +99,9 @@ static bool is_sound(const uint8_t raw[OTAC_RECORD_SIZE])
     if (get_le(raw + AT_CRC, 4) != crc32(raw, AT_CRC) ||
         raw[AT_REPORT_KIND] > OTAC_REPORT_ROLLED_BACK)
         return false;
-    return active == OTAC_NO_SLOT ||
-           (active < OTAC_SLOTS && raw[AT_SLOTS + active * SLOT_BYTES + SLOT_KNOWN] != 0);
+    if (active == OTAC_NO_SLOT)
+        return raw[AT_TRIAL] == 0;
+    return active < OTAC_SLOTS && raw[AT_SLOTS + active * SLOT_BYTES + SLOT_KNOWN] != 0;
 }
 
 static void decode(const uint8_t raw[OTAC_RECORD_SIZE], struct otac_record *out)
