@@ -181,6 +181,11 @@ enum otac_event {
  *  hash, SHA-256 and MD5 over the same bytes, one run at a time (a begin ends an earlier run):
  *   hash_begin, hash_update, hash_finish [HASH]
  *
+ *  running_slot  NULL when what the record says is what runs (so with otac_boot()), or: the slot
+ *                that runs, OTAC_NO_SLOT when it is neither. For platforms whose own boot loader
+ *                goes back (ESP-IDF's app rollback): otac_init() learns of it here, and reports it.
+ *                A slot that it names is never written, whatever the record says
+ *
  *  verify     NULL, or: proves an ECDSA P-256 signature in DER over a digest that is a SHA-256.
  *             `keys` is config.sign_keys, whatever that is to this port; one key that fits is
  *             enough [SIGNATURE]
@@ -212,6 +217,7 @@ struct otac_port {
     int (*verify)(void *ctx, const void *keys, const uint8_t digest[32], const uint8_t *signature,
                   size_t n);
     uint32_t resume_step;
+    unsigned (*running_slot)(void *ctx);
 };
 
 /** Who this device is and where its server stands. Must outlive the struct otac it is given to.
@@ -312,6 +318,8 @@ struct otac {
 /** Checks the configuration and loads the boot record. Call it once after each start.
  *  @param buf  work buffer of at least OTAC_BUF_MIN bytes (what exceeds 65520 is left unused);
  *              it and `config` and `port` stay in use until *c is no longer used
+ *  With port.running_slot, a trial that isn't what runs was ended by the platform's boot loader:
+ *  it is then recorded as rolled back.
  *  @return OTAC_OK, OTAC_E_CONFIG (also for keys without port.verify, or a resume_step that is no
  *          multiple of 256), OTAC_E_RECORD (damaged: nothing may be written, since nobody
  *          knows which slot runs), OTAC_E_RECORD_IO */

@@ -75,6 +75,22 @@ int otac_start(struct otac *c, const struct otac_port *port, void *buf, size_t b
     return otac_record_load(c);
 }
 
+/* Where the platform has a boot loader of its own, what runs is what it says. */
+static int follow_loader(struct otac *c)
+{
+    if (c->port->running_slot == NULL)
+        return OTAC_OK;
+    unsigned runs = c->port->running_slot(c->port->ctx);
+    if (runs == c->record.active)
+        return OTAC_OK;
+    int err = c->record.trial != 0 ? otac_roll_back(c, OTAC_E_UNCONFIRMED) : OTAC_OK;
+    if (err == OTAC_OK && runs != c->record.active) {
+        bool known = runs < OTAC_SLOTS && c->record.slot[runs].known;
+        c->record.active = known ? (uint8_t)runs : OTAC_NO_SLOT;
+    }
+    return err;
+}
+
 int otac_init(struct otac *c, const struct otac_config *config, const struct otac_port *port,
               void *buf, size_t buf_n)
 {
@@ -87,7 +103,7 @@ int otac_init(struct otac *c, const struct otac_config *config, const struct ota
     c->config = config;
     if (is_signed)
         c->answer.signature = c->buf + c->buf_n;
-    return err;
+    return err == OTAC_OK ? follow_loader(c) : err;
 }
 
 /* ---- reports ------------------------------------------------------------------------------- */

@@ -9,7 +9,9 @@
 
 unsigned otac_free_slot(const struct otac *c)
 {
-    return c->record.active == 0 ? 1 : 0;
+    const struct otac_port *port = c->port;
+    unsigned runs = port->running_slot != NULL ? port->running_slot(port->ctx) : c->record.active;
+    return runs == 0 ? 1 : 0;
 }
 
 bool otac_may_resume(const struct otac *c)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../client/src/internal.h"
 #include "support/client_world.h"
 #include "support/unit.h"
 
@@ -238,6 +239,70 @@ START_TEST(trial_without_a_way_back_goes_on)
 }
 END_TEST
 
+/* ---- a platform whose own boot loader goes back --------------------------------------------- */
+
+static unsigned running;
+
+static unsigned what_runs(void *ctx)
+{
+    (void)ctx;
+    return running;
+}
+
+START_TEST(boot_loader_that_goes_back_is_followed)
+{
+    w.port.port.running_slot = what_runs;
+    running = NEW_SLOT;
+    client_world_start(&w);
+    ck_assert_uint_ne(w.client.record.trial, 0);
+    running = OLD_SLOT;
+    w.port.fail_at = w.port.calls + 2; /* the save after the load */
+    ck_assert_int_eq(otac_init(&w.client, &w.config, &w.port.port, w.work, w.work_n),
+                     OTAC_E_RECORD_IO);
+    client_world_start(&w);
+    ck_assert_uint_eq(w.client.record.active, OLD_SLOT);
+    ck_assert_int_eq(otac_update(&w.client), OTAC_E_REJECTED);
+    ck_assert_ptr_nonnull(strstr(w.report, "result=rolled_back&code=-260"));
+}
+END_TEST
+
+struct loader_row {
+    const char *what;
+    unsigned runs;
+    bool forgotten; /* the record doesn't know what is in the slot that runs */
+    uint8_t active;
+    unsigned into; /* slot of the next image */
+};
+
+static const struct loader_row loader_rows[] = {
+    {"as recorded",         NEW_SLOT,     false, NEW_SLOT,     OLD_SLOT},
+    {"the other",           OLD_SLOT,     false, OLD_SLOT,     NEW_SLOT},
+    {"the other, by cable", OLD_SLOT,     true,  OTAC_NO_SLOT, NEW_SLOT},
+    {"the factory's",       OTAC_NO_SLOT, false, OTAC_NO_SLOT, OLD_SLOT},
+};
+
+/* Without a trial it is no roll back, but what runs is still not written. */
+START_TEST(boot_loader_knows_what_runs)
+{
+    const struct loader_row *row = &loader_rows[_i];
+    ck_assert_int_eq(boot(), NEW_SLOT);
+    ck_assert_int_eq(otac_confirm(&w.client), OTAC_OK);
+    if (row->forgotten) {
+        w.client.record.slot[OLD_SLOT].known = false;
+        ck_assert_int_eq(otac_record_store(&w.client), OTAC_OK);
+    }
+    w.port.port.running_slot = what_runs;
+    running = row->runs;
+    client_world_start(&w);
+    ck_assert_msg(w.client.record.active == row->active, "%s", row->what);
+    w.port.has_record = false; /* the port's own watch goes by the record */
+    offer_other("60");
+    ck_assert_int_eq(otac_update(&w.client), OTAC_UPDATED);
+    ck_assert_msg(w.client.record.active == row->into, "%s", row->what);
+    ck_assert_uint_eq(w.rollbacks, 0);
+}
+END_TEST
+
 /* ---- what fails at a start ----------------------------------------------------------------- */
 
 START_TEST(start_needs_a_record_and_a_buffer)
@@ -293,6 +358,9 @@ static Suite *make_suite(void)
     tcase_add_test(tc, nothing_whole_is_an_error_and_changes_nothing);
     tcase_add_test(tc, damaged_first_image_makes_way_for_the_factory);
     tcase_add_test(tc, trial_without_a_way_back_goes_on);
+    tcase_add_test(tc, boot_loader_that_goes_back_is_followed);
+    tcase_add_loop_test(tc, boot_loader_knows_what_runs, 0,
+                        sizeof loader_rows / sizeof loader_rows[0]);
     tcase_add_test(tc, start_needs_a_record_and_a_buffer);
     tcase_add_loop_test(tc, fault_at_every_call_of_a_start, 0, 3);
     suite_add_tcase(suite, tc);
