@@ -313,6 +313,7 @@ struct otac {
     uint8_t failures;   /* rounds that failed since the last that didn't */
     bool restart_due;   /* the other slot boots next */
     bool report_stored; /* the stored record names a report */
+    bool unsaved;       /* the last save failed: nobody knows which record is stored */
 };
 
 /** Checks the configuration and loads the boot record. Call it once after each start.

@@ -222,6 +222,9 @@ int otac_install(struct otac *c, size_t body_n)
     unsigned slot = otac_free_slot(c);
     uint32_t done = c->answer.status == 206 ? c->record.progress : 0;
     int err = otac_check_signature(c);
+    /* A save that failed may have been stored all the same, and then names the free slot. */
+    if (err == OTAC_OK && c->unsaved)
+        err = otac_record_store(c);
     if (err == OTAC_OK)
         err = done > 0 ? go_on(c, slot) : begin(c, slot);
     if (err == OTAC_OK)

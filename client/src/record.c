@@ -149,8 +149,10 @@ int otac_record_store(struct otac *c)
 {
     uint8_t raw[OTAC_RECORD_SIZE];
     encode(&c->record, raw);
+    c->unsaved = true;
     if (c->port->record_save(c->port->ctx, raw, sizeof raw) != OTAC_OK)
         return OTAC_E_RECORD_IO;
+    c->unsaved = false;
     c->report_stored = c->record.report.kind != OTAC_REPORT_NONE;
     return OTAC_OK;
 }
