@@ -180,7 +180,7 @@ static void decimal_char(struct otac_answer *a, uint8_t ch)
  * the last byte. FLAG_GAP says that the number which is read has a digit. */
 static void range_char(struct otac_answer *a, uint8_t ch)
 {
-    static const char unit[] = "bytes ";
+    static const char unit[] = "bytes ", separators[] = "-/  ";
     if (a->pos < FIRST) {
         uint8_t lower = a->pos == FIRST - 1 ? ch : ch | 0x20;
         if (lower != (uint8_t)unit[a->pos])
@@ -193,16 +193,14 @@ static void range_char(struct otac_answer *a, uint8_t ch)
         add_digit(a, ch);
         return;
     }
-    const uint8_t separator = a->pos == FIRST ? '-' : a->pos == LAST ? '/' : ' ';
-    if (ch != separator || (a->flags & FLAG_GAP) == 0 || a->number > UINT32_MAX)
+    if (ch != (uint8_t)separators[a->pos - FIRST] || (a->flags & FLAG_GAP) == 0 ||
+        a->number > UINT32_MAX)
         a->flags |= FLAG_BAD;
-    if (a->pos == FIRST)
-        a->range_first = (uint32_t)a->number;
-    else if (a->pos == LAST)
+    if (a->pos < TOTAL) { /* the first number moves on when the last one comes */
+        a->range_first = a->range_last;
         a->range_last = (uint32_t)a->number;
-    if (a->pos < TOTAL) {
-        a->flags &= (uint8_t)~FLAG_GAP;
         a->number = 0;
+        a->flags &= (uint8_t)~FLAG_GAP;
     }
     if (a->pos != DONE)
         a->pos++;
