@@ -105,6 +105,28 @@ START_TEST(power_cut_before_the_copy_is_noticed)
 }
 END_TEST
 
+START_TEST(download_that_lost_power_goes_on)
+{
+    img_free(&new_image);
+    new_image = image_of("ESP8266", 4, 200000);
+    const struct part parts[] = {
+        {.name = "file",          .filename = "lamp.bin", .data = new_image.data, .n = new_image.n},
+        {.name = "version", .text = "1.3.0"},
+        {.name = NULL                      }
+    };
+    struct reply r = upload(&d, admin, "lamp", parts);
+    CK_STATUS("upload", r, 201);
+    reply_free(&r);
+    fake_8266.cut_at = 300; /* of 400 writes and 50 erases */
+    ck_assert_int_eq(live_once(SLEEPS), CUT);
+    const long before = fake_8266.changes;
+    ck_assert_int_eq(live_once(CUT), RESTARTS);
+    ck_assert_int_lt(fake_8266.changes - before, 350);
+    ck_assert_int_eq(live_once(RESTARTS), SLEEPS);
+    ck_assert(runs(&new_image));
+}
+END_TEST
+
 START_TEST(image_for_another_flash_mode_is_refused)
 {
     fake_8266.flash[2] = 3; /* DOUT, as esptool leaves it; the build is for another mode */
@@ -124,6 +146,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, sketch_takes_the_update);
     tcase_add_test(tcase, power_cut_at_every_change_leaves_a_device_that_updates);
     tcase_add_test(tcase, power_cut_before_the_copy_is_noticed);
+    tcase_add_test(tcase, download_that_lost_power_goes_on);
     tcase_add_test(tcase, image_for_another_flash_mode_is_refused);
     suite_add_tcase(suite, tcase);
     return suite;

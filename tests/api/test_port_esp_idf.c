@@ -165,6 +165,20 @@ START_TEST(second_update_goes_where_the_first_image_was)
 }
 END_TEST
 
+START_TEST(download_that_lost_power_goes_on)
+{
+    img_free(&new_image);
+    new_image = image_of("ESP32-C3", 4, 200000);
+    put_build("1.3.0", &new_image);
+    fake_idf.cut_at = 150; /* of 200 writes and 50 erases: behind the first step */
+    ck_assert_int_eq(live_once(), CUT);
+    ck_assert_int_eq(live_once(), RESTARTS);
+    ck_assert_msg(strstr(fake_idf.log, "65536 bytes of it are here") != NULL, "%s", fake_idf.log);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert(runs(&new_image));
+}
+END_TEST
+
 START_TEST(port_says_who_the_device_is)
 {
     static struct otac_esp_idf esp;
@@ -194,6 +208,7 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, image_that_reaches_no_server_goes_back);
     tcase_add_test(tcase, image_flashed_over_serial_is_not_taken_for_the_recorded_one);
     tcase_add_test(tcase, second_update_goes_where_the_first_image_was);
+    tcase_add_test(tcase, download_that_lost_power_goes_on);
     tcase_add_test(tcase, port_says_who_the_device_is);
     suite_add_tcase(suite, tcase);
     return suite;

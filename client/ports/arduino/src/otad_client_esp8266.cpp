@@ -12,7 +12,7 @@ extern "C" {
 #include <eboot_command.h>
 }
 
-static const uint32_t sector = 4096;
+static const uint32_t sector = 4096, resume_step = 16 * sector;
 static const char record_name[] = "/otad.rec", record_temp[] = "/otad.new";
 
 static struct otac_esp8266 *of(void *ctx)
@@ -74,6 +74,14 @@ static int flash_begin(void *ctx, unsigned slot, uint32_t size)
     of(ctx)->start = end - round_up(size);
     of(ctx)->size = size;
     return OTAC_OK;
+}
+
+/* An image of the same size waits at the same place. A step is whole sectors, and a sector is
+ * erased when its first byte is written. */
+static int flash_resume(void *ctx, unsigned slot, uint32_t size, uint32_t offset)
+{
+    (void)offset;
+    return flash_begin(ctx, slot, size);
 }
 
 /* Byte 2 is how the flash chip is wired. The boot loader would copy a wrong one too. */
@@ -231,6 +239,8 @@ struct otac_port otac_esp8266_port(struct otac_esp8266 *p)
     port.recv = net_recv;
     port.close = net_close;
     port.slot_begin = flash_begin;
+    port.slot_resume = flash_resume;
+    port.resume_step = resume_step;
     port.slot_write = flash_write;
     port.slot_finish = flash_finish;
     port.slot_read = flash_read;

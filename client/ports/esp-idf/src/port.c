@@ -15,7 +15,8 @@
 #include "freertos/task.h"
 #include "sdkconfig.h"
 
-#define SECTOR 4096u /* flash is erased by it */
+#define SECTOR 4096u       /* flash is erased by it */
+#define RESUME_STEP 65536u /* a save of the record each: 16 for a megabyte */
 
 static const char nvs_space[] = "otad", nvs_key[] = "record";
 
@@ -78,6 +79,13 @@ static int flash_begin(void *ctx, unsigned slot, uint32_t size)
     /* The other partition may be where the boot loader goes back to. */
     return p->slot[slot] == esp_ota_get_running_partition() || is_on_trial() ? OTAC_E_FLASH_ERASE
                                                                              : OTAC_OK;
+}
+
+/* A step is whole sectors, and a sector is erased when its first byte is written. */
+static int flash_resume(void *ctx, unsigned slot, uint32_t size, uint32_t offset)
+{
+    (void)offset;
+    return flash_begin(ctx, slot, size);
 }
 
 /* Erases what these bytes are the first to touch: a sector at a time, so that no connection times
@@ -255,6 +263,8 @@ struct otac_port otac_esp_idf_port(struct otac_esp_idf *p)
                                    .recv = net_recv,
                                    .close = net_close,
                                    .slot_begin = flash_begin,
+                                   .slot_resume = flash_resume,
+                                   .resume_step = RESUME_STEP,
                                    .slot_write = flash_write,
                                    .slot_finish = flash_finish,
                                    .slot_read = flash_read,

@@ -17,6 +17,8 @@ static void on_event(void *ctx, enum otac_event event, int64_t value)
         ESP_LOGE(tag, "the running image could not be confirmed");
     if (event == OTAC_EV_OFFER)
         ESP_LOGI(tag, "an image of %d bytes is coming", (int)value);
+    if (event == OTAC_EV_RESUME)
+        ESP_LOGI(tag, "%d bytes of it are here", (int)value);
     if (event == OTAC_EV_FAILED)
         ESP_LOGE(tag, "%s", otac_err_text((int)value));
 }
