@@ -2,7 +2,9 @@
 # One non-recursive Makefile. Flavours never mix: build/ is the plain one, build/asan and
 # build/tsan are made by the targets of those names. Packagers set the ?= variables.
 CC ?= cc
+CXX ?= c++
 CFLAGS ?= -O2 -g
+CXXFLAGS ?= $(CFLAGS)
 CPPFLAGS ?=
 LDFLAGS ?=
 PREFIX ?= /usr/local
@@ -55,7 +57,7 @@ ALL_SRC := $(SERVER_SRC) server/main.c $(CLIENT_SRC) $(CLIENT_POSIX_SRC) $(SUPPO
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all deps build demo run check check-run tests bench bench-quick bench-fleet asan tsan coverage fuzz tidy \
-  format format-check layers size install uninstall dist docker clean help
+  format format-check layers size client-size arduino-library install uninstall dist docker clean help
 
 all: $(BUILD)/otad $(EXAMPLES) ## build the daemon and the example device
 
@@ -98,6 +100,32 @@ $(BUILD)/obj/%.o: %.c | $(BUILD)/gen/migrations.inc $(BUILD)/gen/version.h
 $(BUILD)/obj/server/db/migrate.o: $(BUILD)/gen/migrations.inc
 $(BUILD)/obj/server/main.o: $(BUILD)/gen/version.h
 
+# The ports to vendors' SDKs, against doubles of the headers they use: types and order of calls are
+# checked here, and a whole update runs on a fake device. The real SDKs are never needed.
+IDF_SRC := $(wildcard client/ports/esp-idf/src/*.c) tests/doubles/esp-idf/fake_idf.c
+IDF_TEST := tests/api/test_port_esp_idf
+$(call obj,$(IDF_SRC) $(IDF_TEST).c): OTAD_CPPFLAGS := -Itests/doubles/esp-idf -Iclient/ports/esp-idf/include $(OTAD_CPPFLAGS)
+$(BUILD)/$(IDF_TEST): $(call obj,$(IDF_SRC))
+
+ARDUINO_SRC := $(wildcard client/ports/arduino/src/*.cpp tests/doubles/arduino/*.cpp)
+ARDUINO_OBJ := $(patsubst %.cpp,$(BUILD)/obj/esp8266/%.o,$(ARDUINO_SRC))
+ARDUINO_TEST := tests/api/test_port_arduino
+ARDUINO_FLAGS = -std=gnu++17 -pthread -fPIE -fno-exceptions -fno-threadsafe-statics -Wall -Wextra -Wshadow -Wconversion \
+  -Wno-overlength-strings $(if $(WERROR),-Werror) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) \
+  -Itests/doubles/arduino -Iclient/ports/arduino/src -Iclient/include -Itests
+$(call obj,$(ARDUINO_TEST).c): OTAD_CPPFLAGS := -Itests/doubles/arduino $(OTAD_CPPFLAGS)
+$(BUILD)/$(ARDUINO_TEST): $(ARDUINO_OBJ) | $(BUILD)/obj/esp32/client/ports/arduino/src/OtadClient.o
+
+$(BUILD)/obj/esp8266/%.o: %.cpp
+	@mkdir -p $(@D)
+	@echo "  CXX   $< (ESP8266)"
+	$(Q)$(CXX) $(ARDUINO_FLAGS) -DESP8266 $(CXXFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/esp32/%.o: %.cpp
+	@mkdir -p $(@D)
+	@echo "  CXX   $< (ESP32)"
+	$(Q)$(CXX) $(ARDUINO_FLAGS) -DESP32 -Itests/doubles/esp-idf -Iclient/ports/esp-idf/include $(CXXFLAGS) -MMD -MP -c $< -o $@
+
 $(BUILD)/libotad.a: $(call obj,$(SERVER_SRC))
 	@echo "  AR    $@"
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -113,7 +141,7 @@ $(BUILD)/libsupport.a: $(call obj,$(SUPPORT_SRC))
 define link
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(OTAD_CFLAGS) $(CFLAGS) $(OTAD_LDFLAGS) $(LDFLAGS) $(filter %.o %.a,$^) $(1) -o $@
+	$(Q)$(CC) $(OTAD_CFLAGS) $(CFLAGS) $(OTAD_LDFLAGS) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(1) -o $@
 endef
 
 $(BUILD)/otad: $(BUILD)/obj/server/main.o $(BUILD)/libotad.a
@@ -174,13 +202,18 @@ bench-fleet: ## a fleet with faults is updated, the ledger compared with the tru
 bench: bench-quick bench-fleet ## all benchmarks
 
 tidy: ## clang-tidy, one process a file
-	$(Q)tools/tidy.sh $(OTAD_CPPFLAGS) -Itests $(LIB_CFLAGS)
+	$(Q)tools/tidy.sh $(OTAD_CPPFLAGS) -Itests -Itests/doubles/esp-idf -Iclient/ports/esp-idf/include $(LIB_CFLAGS)
 format: ## reformat all C files
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 format-check: ## fail on a file that format would change
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
 size: all ## sections of the daemon
 	$(Q)size $(BUILD)/otad
+client-size: ## what the device client costs on three chips, and its limits
+	$(Q)tools/install-deps.sh cross
+	$(Q)tools/client_size.py
+arduino-library: ## the device client as a ZIP for the Arduino IDE
+	$(Q)tools/arduino-library.sh $(BUILD)
 
 # ---- install -------------------------------------------------------------------------------
 install: $(BUILD)/otad ## install binary, unit, sysusers, example config

@@ -12,7 +12,7 @@ if [ "${1:-}" = --one ]; then # --one FOLDER FILE FLAG…
     clang-tidy --quiet "$file" -- -std=c11 "$@" > "$out" 2>&1 && rm "$out"
     exit 0
 fi
-files=${TIDY_FILES:-$(git ls-files 'server/*.c' 'client/src/*.c' 'client/ports/posix/*.c' 'client/examples/*.c')}
+files=${TIDY_FILES:-$(git ls-files 'server/*.c' 'client/src/*.c' 'client/ports/posix/*.c' 'client/ports/esp-idf/src/*.c' 'client/examples/*.c')}
 found=$(mktemp -d)
 trap 'rm -rf "$found"' EXIT
 # shellcheck disable=SC2086 # a list of words

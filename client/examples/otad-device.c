@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * A simulated device: boots from its active slot, checks in, installs what is offered, restarts
- * into it, checks in again and reports. Also the example of how an application uses the client. */
+ * into it on trial, confirms it, checks in again and reports; misbehaves on purpose. Also the
+ * example of how an application uses the client. */
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
@@ -28,8 +29,11 @@ struct device {
     char chip[16];
     const char *state, *server;
     uint32_t interval_s, timeout_s;
-    bool once, failure_shown;
+    uint32_t trial_boots;
+    bool once, no_confirm, failure_shown;
     struct otac_screen screen;
+    struct otac_posix_keys keys;
+    struct otac_faults faults;
 };
 
 static volatile sig_atomic_t stop_asked;
@@ -72,7 +76,7 @@ static void show_failure(const struct device *d, int rc)
     const struct otac_answer *answer = &d->client.answer;
     const char *detail = otac_posix_detail(&d->posix);
     char from[96] = "";
-    if (answer->status != 0 && answer->status != 200)
+    if (answer->status != 0 && answer->status / 100 != 2)
         (void)snprintf(from, sizeof from, " [HTTP %u%s%s]", answer->status,
                        answer->reason[0] != '\0' ? ", " : "", answer->reason);
     complain("%s%s%s%s%s", otac_err_text(rc), from, detail[0] != '\0' ? " (" : "", detail,
@@ -105,8 +109,18 @@ static int show_boot_failure(struct device *d, int rc, const char *what)
     return rc;
 }
 
-/* What a boot loader and the start of a firmware do: find the slot, check it, know the version. */
-static int boot(struct device *d)
+/* What a boot loader does: find the slot, check it, count a start on trial.
+ * @return OTAC_OK or a negative error */
+static int load(struct device *d)
+{
+    int slot = otac_boot(&d->client, &d->port, d->work, sizeof d->work);
+    if (slot == OTAC_E_FLASH_VERIFY || slot == OTAC_E_FLASH_READ)
+        return show_boot_failure(d, slot, "can't boot, no slot holds a whole image");
+    return slot < 0 ? show_boot_failure(d, slot, "can't boot") : OTAC_OK;
+}
+
+/* What the start of a firmware does: know the version. */
+static int init(struct device *d)
 {
     (void)snprintf(d->version, sizeof d->version, "0");
     int rc = otac_init(&d->client, &d->config, &d->port, d->work, sizeof d->work);
@@ -122,15 +136,45 @@ static int boot(struct device *d)
         return OTAC_OK;
     }
     unsigned slot = d->client.record.active;
-    rc = otac_slot_check(&d->client, slot);
-    if (rc != OTAC_OK)
-        return show_boot_failure(d, rc, "can't boot, the image in the active slot is damaged");
     if (!otac_posix_image_version(&d->posix, slot, image->size, d->version))
         (void)snprintf(d->version, sizeof d->version, "%s",
                        image->version[0] != '\0' ? image->version : "unknown");
     say("%s (%s): running version %s from slot %u, %u bytes", d->mac, d->chip, d->version, slot,
         image->size);
     return OTAC_OK;
+}
+
+/* What a new firmware does when it knows whether it is fit. A real one would have tried what it is
+ * for. @return true to go on, false to restart into the one before */
+static bool pass_trial(struct device *d)
+{
+    if (d->client.record.trial == 0)
+        return true;
+    if (otac_faults_meet(&d->faults, OTAC_POINT_BOOT) != OTAC_OK) {
+        say("the self-test fails, on purpose");
+        return otac_reject(&d->client) != OTAC_OK;
+    }
+    if (d->no_confirm) {
+        say("on trial, not confirmed; starts that are left: %u", d->client.record.trial - 1u);
+        return true;
+    }
+    int rc = otac_confirm(&d->client);
+    if (rc == OTAC_OK)
+        say("confirmed: version %s stays", d->version);
+    else
+        complain("not confirmed: %s", otac_err_text(rc));
+    return true;
+}
+
+static int boot(struct device *d)
+{
+    int rc;
+    do {
+        rc = load(d);
+        if (rc == OTAC_OK)
+            rc = init(d);
+    } while (rc == OTAC_OK && !pass_trial(d));
+    return rc;
 }
 
 static void show_nothing_new(const struct device *d)
@@ -205,7 +249,17 @@ static const char help_text[] =
     "  --chip CHIP       ESP8266 (default), ESP32, ESP32-S2, ESP32-C3, ...\n"
     "  --slot-size BYTES size of each slot (default 16777216)\n"
     "  --timeout S       give up when the server is silent this long (default 15)\n"
+    "  --sign-key FILE   public P-256 key (PEM) that must have signed what is installed; up to 4\n"
+    "  --trial-boots N   starts after which an unconfirmed image is rolled back (default 3; 0: "
+    "never)\n"
     "  --help            this text\n"
+    "\n"
+    "to misbehave on purpose:\n"
+    "  --no-confirm      never confirm a new image\n"
+    "  --fail-at POINT   fail there, each time\n"
+    "  --crash-at POINT  die there, as if the power went (exit status 137)\n"
+    "POINT: connect, answer, erase, download (at half), write (at half), finish, verify, switch,\n"
+    "       boot (of a new image), confirm, report\n"
     "\n"
     "exit status: 0 up to date or updated   1 the update failed or was refused\n"
     "             2 wrong usage             3 the server is unreachable or busy\n";
@@ -251,23 +305,49 @@ enum option_id {
     OPT_MAC,
     OPT_STATE,
     OPT_KEY,
-    OPT_CHIP
+    OPT_CHIP,
+    OPT_SIGN_KEY,
+    OPT_TRIAL_BOOTS,
+    OPT_NO_CONFIRM,
+    OPT_FAIL_AT,
+    OPT_CRASH_AT
 };
 
 static const struct option options[] = {
-    {"server",    required_argument, NULL, OPT_SERVER   },
-    {"product",   required_argument, NULL, OPT_PRODUCT  },
-    {"mac",       required_argument, NULL, OPT_MAC      },
-    {"state",     required_argument, NULL, OPT_STATE    },
-    {"key",       required_argument, NULL, OPT_KEY      },
-    {"chip",      required_argument, NULL, OPT_CHIP     },
-    {"interval",  required_argument, NULL, OPT_INTERVAL },
-    {"slot-size", required_argument, NULL, OPT_SLOT_SIZE},
-    {"timeout",   required_argument, NULL, OPT_TIMEOUT  },
-    {"once",      no_argument,       NULL, OPT_ONCE     },
-    {"help",      no_argument,       NULL, OPT_HELP     },
-    {NULL,        0,                 NULL, 0            },
+    {"server",      required_argument, NULL, OPT_SERVER     },
+    {"product",     required_argument, NULL, OPT_PRODUCT    },
+    {"mac",         required_argument, NULL, OPT_MAC        },
+    {"state",       required_argument, NULL, OPT_STATE      },
+    {"key",         required_argument, NULL, OPT_KEY        },
+    {"chip",        required_argument, NULL, OPT_CHIP       },
+    {"interval",    required_argument, NULL, OPT_INTERVAL   },
+    {"slot-size",   required_argument, NULL, OPT_SLOT_SIZE  },
+    {"timeout",     required_argument, NULL, OPT_TIMEOUT    },
+    {"sign-key",    required_argument, NULL, OPT_SIGN_KEY   },
+    {"trial-boots", required_argument, NULL, OPT_TRIAL_BOOTS},
+    {"fail-at",     required_argument, NULL, OPT_FAIL_AT    },
+    {"crash-at",    required_argument, NULL, OPT_CRASH_AT   },
+    {"no-confirm",  no_argument,       NULL, OPT_NO_CONFIRM },
+    {"once",        no_argument,       NULL, OPT_ONCE       },
+    {"help",        no_argument,       NULL, OPT_HELP       },
+    {NULL,          0,                 NULL, 0              },
 };
+
+static const char *take_point(const char *value, int *out)
+{
+    *out = otac_faults_parse(value);
+    return *out != OTAC_POINT_NONE ? NULL : "one of the points that --help lists";
+}
+
+static const char *take_sign_key(struct device *d, const char *value)
+{
+    const char *wrong = otac_posix_keys_add(&d->keys, value);
+    if (wrong == NULL)
+        d->config.sign_keys = &d->keys;
+    else
+        complain("%s: %s", value, wrong);
+    return wrong == NULL ? NULL : "a file with a public P-256 key, up to four of them";
+}
 
 /* @return NULL, or what was expected */
 static const char *take_option(struct device *d, int id, const char *value)
@@ -299,6 +379,17 @@ static const char *take_option(struct device *d, int id, const char *value)
         return parse_number(value, 1, UINT32_MAX, &d->config.slot_size) ? NULL : "bytes";
     case OPT_TIMEOUT:
         return parse_number(value, 1, 3600, &d->timeout_s) ? NULL : "1 to 3600 seconds";
+    case OPT_SIGN_KEY:
+        return take_sign_key(d, value);
+    case OPT_TRIAL_BOOTS:
+        return parse_number(value, 0, 254, &d->trial_boots) ? NULL : "0 to 254 starts";
+    case OPT_FAIL_AT:
+        return take_point(value, &d->faults.fail_at);
+    case OPT_CRASH_AT:
+        return take_point(value, &d->faults.crash_at);
+    case OPT_NO_CONFIRM:
+        d->no_confirm = true;
+        return NULL;
     default: /* OPT_ONCE */
         d->once = true;
         return NULL;
@@ -342,7 +433,8 @@ static void catch_signals(void)
 
 int main(int argc, char **argv)
 {
-    static struct device d = {.chip = "ESP8266", .interval_s = 60, .timeout_s = 15};
+    static struct device d = {
+        .chip = "ESP8266", .interval_s = 60, .timeout_s = 15, .trial_boots = OTAC_TRIAL_BOOTS};
     d.config.family = "ESP8266";
     d.config.chip = d.chip;
     d.config.host = d.host;
@@ -353,6 +445,7 @@ int main(int argc, char **argv)
     int code = parse_options(&d, argc, argv);
     if (code >= 0)
         return code;
+    d.config.trial_boots = (uint8_t)d.trial_boots;
     d.screen = (struct otac_screen){.client = &d.client, .terminal = isatty(STDOUT_FILENO) == 1};
     if (otac_posix_open(&d.posix, d.state, d.config.slot_size) != OTAC_OK) {
         complain("%s: %s", d.state, otac_posix_detail(&d.posix));
@@ -361,8 +454,10 @@ int main(int argc, char **argv)
     d.posix.timeout_ms = d.timeout_s * 1000;
     d.port = otac_posix_port(&d.posix);
     d.port.log = on_event;
+    otac_faults_install(&d.faults, &d.posix, &d.port);
     catch_signals();
     code = live(&d);
     otac_posix_close(&d.posix);
+    otac_posix_keys_free(&d.keys);
     return code;
 }

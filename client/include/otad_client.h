@@ -9,15 +9,27 @@
  *     static struct otac client;
  *     static uint8_t work[512];
  *
- *     int rc = otac_init(&client, &config, &port, work, sizeof work);
- *     while (rc == OTAC_OK) {
- *         if (otac_update(&client) == OTAC_UPDATED)
+ *     if (otac_init(&client, &config, &port, work, sizeof work) != OTAC_OK)
+ *         return;                             // the device does its work, without updates
+ *     for (;;) {
+ *         int rc = otac_update(&client);
+ *         if (rc == OTAC_UPDATED)
  *             restart();                      // boots the new image, which calls otac_init()
+ *         if (rc == OTAC_UP_TO_DATE && self_test_passed())
+ *             rc = otac_confirm(&client);     // this image stays; needed only with trial_boots
  *         otac_wait(&client, 3600);
  *     }
  *
  * The rule that everything here serves: the slot that runs is never written, and the boot record
- * names another slot only after its image was read back from flash and its SHA-256 was right. */
+ * names another slot only after its image was read back from flash and its SHA-256 was right.
+ *
+ * Four things are there for those who ask for them, and cost nothing else:
+ *  resume      port.slot_resume and .resume_step: a download that broke goes on, also after a
+ *              restart, where the flash was complete and the record knows it
+ *  trial       config.trial_boots, otac_boot(), otac_confirm(): a new image that nobody confirms
+ *              makes way for the one before
+ *  signatures  config.sign_keys and port.verify
+ *  messages    config.describe */
 #ifndef OTAD_CLIENT_H
 #define OTAD_CLIENT_H
 
@@ -36,15 +48,17 @@ extern "C" {
 #endif
 
 #define OTAC_USER_AGENT "otad-client/1"
-#define OTAC_VERSION_MAX 64 /* version text, bytes */
-#define OTAC_REASON_MAX 31  /* X-Otad-Reason, bytes; a longer one is cut */
-#define OTAC_NAME_MAX 17    /* longest header name that is read: transfer-encoding */
-#define OTAC_HEAD_MAX 4096  /* status line and headers of one answer, bytes */
+#define OTAC_VERSION_MAX 64   /* version text, bytes */
+#define OTAC_REASON_MAX 31    /* X-Otad-Reason, bytes; a longer one is cut */
+#define OTAC_NAME_MAX 17      /* longest header name that is read: transfer-encoding */
+#define OTAC_SIGNATURE_MAX 80 /* bytes of a signature; ECDSA P-256 in DER has up to 72 */
+#define OTAC_TRIAL_BOOTS 3    /* for config.trial_boots, when you have no better number */
+#define OTAC_HEAD_MAX 4096    /* status line and headers of one answer, bytes */
 #define OTAC_BUF_MIN 64     /* smallest work buffer, bytes; 256 and more keep flash writes large */
 #define OTAC_WRITE_ALIGN 16 /* flash writes start at, and but for the last are, multiples of it */
 #define OTAC_RECORD_SIZE 256
 #define OTAC_SLOTS 2
-#define OTAC_NO_SLOT 255 /* factory-fresh: nothing of ours was ever installed */
+#define OTAC_NO_SLOT 255 /* factory-fresh: nothing of ours is installed */
 
 /* Row: name, value, word for reports and logs, sentence for a person. Values are what a report
  * carries as `code`: they never change, and stay clear of the numbers that the stock updaters use
@@ -74,11 +88,15 @@ extern "C" {
     X(SHORT_BODY, -225, "short_body", "the image ended before its announced length")               \
     X(LONG_BODY, -226, "long_body", "more bytes came than the announced length")                   \
     X(STATUS, -227, "unexpected_status", "the server answered with a status that fits nothing")    \
+    X(RANGE, -228, "bad_content_range", "the part that came is not the part that was asked for")   \
+    X(NO_REST, -229, "no_rest", "the server can't go on with the image that is half here")         \
     X(UNAUTHORIZED, -230, "unauthorized", "the server wants a key, or another one")                \
     X(REFUSED, -231, "refused", "the server refuses this device")                                  \
     X(NOT_FOUND, -232, "not_found", "the server has no such product, or no build for it")          \
     X(GONE, -233, "gone", "the build was withdrawn")                                               \
     X(BUSY, -234, "busy", "the server asks to come back later")                                    \
+    X(REJECTED, -235, "rolled_back_before", "this build was tried here and rolled back")           \
+    X(TRIAL, -236, "on_trial", "what runs now must be confirmed before another build comes")       \
     X(NO_SPACE, -240, "no_space", "the image is larger than the free slot")                        \
     X(FLASH_ERASE, -241, "flash_erase", "the free slot could not be prepared")                     \
     X(FLASH_WRITE, -242, "flash_write", "writing the image to flash failed")                       \
@@ -86,8 +104,14 @@ extern "C" {
     X(FLASH_VERIFY, -244, "flash_verify", "what was read back from flash is not what came")        \
     X(SHA256, -245, "sha256_mismatch", "the SHA-256 of what came is not the announced one")        \
     X(MD5, -246, "md5_mismatch", "the MD5 of what came is not the announced one")                  \
+    X(NO_SIGNATURE, -247, "no_signature", "the image is not signed")                               \
+    X(BAD_SIGNATURE, -248, "bad_signature", "the signature's headers are broken")                  \
+    X(SIGNATURE, -249, "wrong_signature", "none of this device's keys signed the image")           \
     X(RECORD, -250, "record_damaged", "the boot record is damaged")                                \
-    X(RECORD_IO, -251, "record_io", "the boot record could not be read or saved")
+    X(RECORD_IO, -251, "record_io", "the boot record could not be read or saved")                  \
+    X(OLD_COUNTER, -252, "old_counter", "the image was signed before the one that is installed")   \
+    X(UNCONFIRMED, -260, "not_confirmed", "the new build was started often, and never confirmed")  \
+    X(UNHEALTHY, -261, "unhealthy", "the new build found itself unfit")
 
 enum otac_err {
     OTAC_OK = 0,
@@ -110,15 +134,17 @@ const char *otac_err_text(int err);
 
 /** What the client is doing, for a log or a progress bar; `value` in the comment. */
 enum otac_event {
-    OTAC_EV_CONNECT,    /* 0 */
-    OTAC_EV_ANSWER,     /* HTTP status of the check-in */
-    OTAC_EV_OFFER,      /* size of the offered image, bytes */
-    OTAC_EV_PROGRESS,   /* bytes in flash so far */
-    OTAC_EV_VERIFY,     /* size of the image that is read back now, bytes */
-    OTAC_EV_INSTALLED,  /* slot that boots next */
-    OTAC_EV_FAILED,     /* the (negative) error the offered build failed with */
-    OTAC_EV_REPORTED,   /* HTTP status: the server took, or will never take, the report */
-    OTAC_EV_REPORT_KEPT /* HTTP status or negative error: to be sent after the next check-in */
+    OTAC_EV_CONNECT,     /* 0 */
+    OTAC_EV_ANSWER,      /* HTTP status of the check-in */
+    OTAC_EV_OFFER,       /* size of the offered image, bytes */
+    OTAC_EV_PROGRESS,    /* bytes in flash so far */
+    OTAC_EV_VERIFY,      /* size of the image that is read back now, bytes */
+    OTAC_EV_INSTALLED,   /* slot that boots next */
+    OTAC_EV_FAILED,      /* the (negative) error the offered build failed with */
+    OTAC_EV_REPORTED,    /* HTTP status: the server took, or will never take, the report */
+    OTAC_EV_REPORT_KEPT, /* HTTP status or negative error: to be sent after the next check-in */
+    OTAC_EV_RESUME,      /* bytes that are in flash from an earlier round; the rest comes now */
+    OTAC_EV_ROLLED_BACK  /* the (negative) error that made the slot before boot again */
 };
 
 /** Everything the client needs of its platform. `ctx` is handed to each function. Functions that
@@ -136,16 +162,33 @@ enum otac_event {
  *   slot_write   writes consecutive pieces, see OTAC_WRITE_ALIGN [NO_SPACE, FLASH_WRITE]
  *   slot_finish  returns when all written bytes survive a power cut [FLASH_WRITE]
  *   slot_read    reads n bytes back, past any cache the platform lets it pass [FLASH_READ]
+ *   slot_resume  NULL (a download that broke starts over), or: goes on at `offset`, a multiple of
+ *                resume_step, with an image of `size` bytes. What stands before it stays; what
+ *                follows becomes writable, whatever a power cut has left there. May come instead of
+ *                slot_begin after a restart [FLASH_ERASE]
+ *   resume_step  bytes: a multiple of the flash's erase block and of 256. After each so many bytes
+ *                the boot record is saved, so not too small: 64 KiB is 16 saves a megabyte
+ *   slot_sync    NULL when written bytes are there for good once slot_write has returned, or:
+ *                returns when they are [FLASH_WRITE]
  *
  *  boot record, OTAC_RECORD_SIZE bytes (layout: see below):
  *   record_load  @return OTAC_RECORD_SIZE, 0 when none was ever saved [RECORD_IO]
  *   record_save  replaces it atomically: after a power cut at any instant record_load gives the
  *                old or the new one, whole. When byte 5 has changed, that slot boots next: a port
  *                whose boot loader keeps a record of its own (ESP-IDF's otadata) sets it last.
- *                [RECORD_IO]
+ *                When byte 7 became 0 and byte 5 is the same, what runs was confirmed. [RECORD_IO]
  *
  *  hash, SHA-256 and MD5 over the same bytes, one run at a time (a begin ends an earlier run):
  *   hash_begin, hash_update, hash_finish [HASH]
+ *
+ *  running_slot  NULL when what the record says is what runs (so with otac_boot()), or: the slot
+ *                that runs, OTAC_NO_SLOT when it is neither. For platforms whose own boot loader
+ *                goes back (ESP-IDF's app rollback): otac_init() learns of it here, and reports it.
+ *                A slot that it names is never written, whatever the record says
+ *
+ *  verify     NULL, or: proves an ECDSA P-256 signature in DER over a digest that is a SHA-256.
+ *             `keys` is config.sign_keys, whatever that is to this port; one key that fits is
+ *             enough [SIGNATURE]
  *
  *  clock_ms   monotonic, may wrap       sleep_ms   may return early
  *  random     32 bits, need not be secret (spreads check-ins over time)
@@ -169,6 +212,12 @@ struct otac_port {
     void (*sleep_ms)(void *ctx, uint32_t ms);
     uint32_t (*random)(void *ctx);
     void (*log)(void *ctx, enum otac_event event, int64_t value);
+    int (*slot_resume)(void *ctx, unsigned slot, uint32_t size, uint32_t offset);
+    int (*slot_sync)(void *ctx, unsigned slot);
+    int (*verify)(void *ctx, const void *keys, const uint8_t digest[32], const uint8_t *signature,
+                  size_t n);
+    uint32_t resume_step;
+    unsigned (*running_slot)(void *ctx);
 };
 
 /** Who this device is and where its server stands. Must outlive the struct otac it is given to.
@@ -186,6 +235,19 @@ struct otac_config {
     /** The message of a report about a failure: otac_err_text, otac_err_word, your own, or NULL to
      *  send the number alone, which costs the device no texts. */
     const char *(*describe)(int err);
+    /** Starts of a new image before otac_boot() gives up on it, up to 254 (OTAC_TRIAL_BOOTS is a
+     *  good number). 0: no trial, a new image is final once it is installed. */
+    uint8_t trial_boots;
+    /** The keys that may sign images, for port.verify; NULL: signatures are not looked at. With
+     *  keys the work buffer must be OTAC_SIGNATURE_MAX bytes larger, and an image is taken only if
+     *  its answer has both
+     *      x-otad-signature: base64 of an ECDSA P-256 signature in DER over
+     *                        "otad-image-1" || SHA-256 of the image (32 bytes) || counter (u64,
+     *                        big endian), hashed with SHA-256
+     *      x-otad-counter:   decimal, at most 4294967295, not less than that of any image that was
+     *                        installed here: an image that was signed earlier can't be replayed
+     *  Both are this client's own: otad doesn't send them yet, a server in front of it may. */
+    const void *sign_keys;
 };
 
 /** One image: what a slot holds, or what the server offers. */
@@ -197,8 +259,8 @@ struct otac_image {
     char version[OTAC_VERSION_MAX + 1]; /* as the server calls it; "" when it didn't say */
 };
 
-/** One answer of the server while it is parsed, and what it said. The application reads the first
- *  five; the rest is the parser's. */
+/** One answer of the server while it is parsed, and what it said. The application reads the
+ *  first five; the rest is the parser's. */
 struct otac_answer {
     struct otac_image image; /* of a 200; `known` unused */
     char reason[OTAC_REASON_MAX + 1];
@@ -206,10 +268,14 @@ struct otac_answer {
     uint16_t status;        /* 0: no status line yet */
     uint8_t md5[16];        /* of a 200 that told it */
     uint8_t state, field, pos, name_n, flags;
-    uint16_t seen, have; /* one bit per header: came, and was understood */
-    uint16_t head_n;     /* bytes of the head so far */
-    uint64_t number;
+    uint8_t signature_n; /* bytes at signature */
     char name[OTAC_NAME_MAX];
+    uint16_t seen, have;              /* one bit per header: came, and was understood */
+    uint16_t head_n;                  /* bytes of the head so far */
+    uint32_t range_first, range_last; /* of a 206 that reaches the image's end */
+    uint32_t counter;
+    uint64_t number;
+    uint8_t *signature; /* where it goes: behind the work buffer; NULL: it is skipped */
 };
 
 /** The result that the server is still to be told. */
@@ -220,11 +286,18 @@ struct otac_report {
 };
 
 /** What must survive a power cut. Stored as OTAC_RECORD_SIZE bytes, little endian:
- *  0 "OTAC"  4 format (1)  5 slot that boots  6 report kind  8 report code i32  16 report build u64
+ *  0 "OTAC"  4 format (1)  5 slot that boots  6 report kind  7 trial  8 report code i32
+ *  12 rejected u32  16 report build u64
  *  24 and 136, one per slot: build u64, size u32, SHA-256, version (64 bytes, padded with NUL),
- *  known u8, 3 zero   252 CRC-32 (IEEE 802.3) of bytes 0 to 251. All else is zero. */
+ *  known u8, progress u24 in units of 256 bytes (of a slot that isn't known)
+ *  248 counter u32   252 CRC-32 (IEEE 802.3) of bytes 0 to 251.
+ *  A slot that isn't known may still name an image: the one that is half there, or was. */
 struct otac_record {
-    uint8_t active; /* slot that boots, or OTAC_NO_SLOT */
+    uint8_t active;    /* slot that boots, or OTAC_NO_SLOT */
+    uint8_t trial;     /* starts that are left to the slot that boots, and one more; 0: final */
+    uint32_t rejected; /* fingerprint of the build that was rolled back; 0: none */
+    uint32_t progress; /* bytes of a broken download that are in the other slot; 0: none */
+    uint32_t counter;  /* highest that was installed */
     struct otac_report report;
     struct otac_image slot[OTAC_SLOTS];
 };
@@ -240,12 +313,16 @@ struct otac {
     uint8_t failures;   /* rounds that failed since the last that didn't */
     bool restart_due;   /* the other slot boots next */
     bool report_stored; /* the stored record names a report */
+    bool unsaved;       /* the last save failed: nobody knows which record is stored */
 };
 
 /** Checks the configuration and loads the boot record. Call it once after each start.
  *  @param buf  work buffer of at least OTAC_BUF_MIN bytes (what exceeds 65520 is left unused);
  *              it and `config` and `port` stay in use until *c is no longer used
- *  @return OTAC_OK, OTAC_E_CONFIG, OTAC_E_RECORD (damaged: nothing may be written, since nobody
+ *  With port.running_slot, a trial that isn't what runs was ended by the platform's boot loader:
+ *  it is then recorded as rolled back.
+ *  @return OTAC_OK, OTAC_E_CONFIG (also for keys without port.verify, or a resume_step that is no
+ *          multiple of 256), OTAC_E_RECORD (damaged: nothing may be written, since nobody
  *          knows which slot runs), OTAC_E_RECORD_IO */
 int otac_init(struct otac *c, const struct otac_config *config, const struct otac_port *port,
               void *buf, size_t buf_n) OTAC_MUSTCHECK;
@@ -254,7 +331,10 @@ int otac_init(struct otac *c, const struct otac_config *config, const struct ota
  *  downloads it into the slot that does not run, verifies it and makes it boot next. Whatever
  *  fails, and whenever the power goes, the slot that ran before still boots.
  *  A build that was taken and proved bad is reported as failed at once; a connection that broke
- *  is not, since that says nothing about the build.
+ *  is not, since that says nothing about the build: the next round goes on where it broke.
+ *  While the image that runs is on trial, nothing is installed (OTAC_E_TRIAL): the other slot is
+ *  the way back. A build that was rolled back is not installed again (OTAC_E_REJECTED), until
+ *  another one was confirmed; the same bytes as another build of the server are another one.
  *  @return OTAC_UP_TO_DATE, OTAC_UPDATED (again and again until the device restarts), or a
  *          negative enum otac_err; answer.status, .reason and .retry_after_s say more */
 int otac_update(struct otac *c) OTAC_MUSTCHECK;
@@ -277,6 +357,27 @@ const struct otac_image *otac_active(const struct otac *c);
  *  @return OTAC_OK, OTAC_E_FLASH_VERIFY (differs, or holds nothing known), OTAC_E_FLASH_READ,
  *          OTAC_E_HASH */
 int otac_slot_check(struct otac *c, unsigned slot) OTAC_MUSTCHECK;
+
+/** The boot loader's part: which slot starts now. Call it at each start, before otac_init(), in the
+ *  boot loader or first thing in the program that stands for one. Counts the start of an image on
+ *  trial; when none is left, or the image is damaged, makes the slot before boot again, which the
+ *  server is told as `rolled_back` after the next check-in. Reads the whole image.
+ *  @param c, buf  as for otac_init(), which may use them afterwards; *c needs no config here
+ *  @return a slot; OTAC_NO_SLOT (what the factory put there); or OTAC_E_CONFIG, OTAC_E_RECORD,
+ *          OTAC_E_RECORD_IO (start over), OTAC_E_FLASH_VERIFY, OTAC_E_FLASH_READ, OTAC_E_HASH
+ *          (no slot holds a whole image, as far as can be told) */
+int otac_boot(struct otac *c, const struct otac_port *port, void *buf, size_t buf_n) OTAC_MUSTCHECK;
+
+/** Says that the image which runs is healthy: the trial is over, it stays, and the server is told
+ *  after the next check-in. Call it when the device has done what it is for, and reached its server
+ *  (otac_update() gave OTAC_UP_TO_DATE or OTAC_E_TRIAL). Does nothing when there is no trial.
+ *  @return OTAC_OK, OTAC_E_RECORD_IO (still on trial: try again) */
+int otac_confirm(struct otac *c) OTAC_MUSTCHECK;
+
+/** Says that the image which runs, on trial, is unfit: the slot before boots next. Restart then;
+ *  until that otac_update() does nothing but say OTAC_UPDATED.
+ *  @return OTAC_OK, OTAC_E_CONFIG (there is no trial), OTAC_E_RECORD_IO (still on trial) */
+int otac_reject(struct otac *c) OTAC_MUSTCHECK;
 
 #ifdef __cplusplus
 }

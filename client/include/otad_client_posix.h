@@ -9,9 +9,13 @@
 #include "otad_client.h"
 
 #define OTAC_POSIX_HOST_MAX 255
+#define OTAC_POSIX_STEP 65536 /* bytes after which a download is sure to go on from */
+#define OTAC_POSIX_KEYS_MAX 4
 #define OTAC_POSIX_MAC_TEXT 18 /* "5C:CF:7F:A1:B2:C3" and its NUL */
 
 struct evp_md_ctx_st; /* OpenSSL's EVP_MD_CTX */
+struct evp_pkey_st;   /* and EVP_PKEY */
+struct otac_faults;
 
 /** State of one port. Set up by otac_posix_open(); the fields are for its functions only. */
 struct otac_posix {
@@ -20,7 +24,8 @@ struct otac_posix {
     uint32_t slot_size;      /* bytes */
     uint32_t timeout_ms;     /* idle time-out of the connection; may be changed */
     struct evp_md_ctx_st *sha256, *md5;
-    char detail[160]; /* what the system said about the last error, or "" */
+    struct otac_faults *faults; /* or NULL */
+    char detail[160];           /* what the system said about the last error, or "" */
 };
 
 /** Opens (and if need be makes) the state folder, and takes its lock.
@@ -36,6 +41,19 @@ struct otac_port otac_posix_port(struct otac_posix *p);
 
 /** What the system said about the last error of the port, or "". Valid until the next call. */
 const char *otac_posix_detail(const struct otac_posix *p);
+
+/** The keys that may sign images: what this port takes as config.sign_keys. Start with {0}. */
+struct otac_posix_keys {
+    struct evp_pkey_st *key[OTAC_POSIX_KEYS_MAX];
+    unsigned n;
+};
+
+/** Adds a public P-256 key from a PEM file (`openssl ec -in sign.key -pubout`).
+ *  @return NULL, or what is wrong: it can't be read, is no such key, or is one too many */
+const char *otac_posix_keys_add(struct otac_posix_keys *keys, const char *path) OTAC_MUSTCHECK;
+
+/** Gives the keys back. */
+void otac_posix_keys_free(struct otac_posix_keys *keys);
 
 /** Finds the firmware version in the image of a slot: the value of `mcu` in the info tag that
  *  Blynk firmware carries (`blnkinf` NUL, key NUL value NUL …, an empty key at the end).
@@ -53,6 +71,46 @@ bool otac_posix_parse_server(const char *url, char host[OTAC_POSIX_HOST_MAX + 1]
 /** Any usual spelling of a MAC (colons, hyphens, dots, none) into 5C:CF:7F:A1:B2:C3.
  *  @return false, and nothing written, for anything else */
 bool otac_posix_parse_mac(const char *text, char out[OTAC_POSIX_MAC_TEXT]) OTAC_MUSTCHECK;
+
+/* Row: name, word, error that is met there. */
+#define OTAC_POINT_TABLE(X)                                                                        \
+    X(CONNECT, "connect", CONNECT)                                                                 \
+    X(ANSWER, "answer", TIMEOUT)                                                                   \
+    X(ERASE, "erase", FLASH_ERASE)                                                                 \
+    X(DOWNLOAD, "download", CONN_LOST) /* half of the image is there */                            \
+    X(WRITE, "write", FLASH_WRITE)     /* likewise */                                              \
+    X(FINISH, "finish", FLASH_WRITE)                                                               \
+    X(VERIFY, "verify", FLASH_READ)                                                                \
+    X(SWITCH, "switch", RECORD_IO) /* the save that makes the new image boot */                    \
+    X(BOOT, "boot", UNHEALTHY)     /* a start on trial; the program itself asks */                 \
+    X(CONFIRM, "confirm", RECORD_IO)                                                               \
+    X(REPORT, "report", CONN_LOST)
+
+/** Where a device can misbehave on purpose. */
+enum otac_point {
+    OTAC_POINT_NONE,
+#define X(name, word, err) OTAC_POINT_##name,
+    OTAC_POINT_TABLE(X)
+#undef X
+};
+
+/** Set fail_at and crash_at (enum otac_point), the rest 0. */
+struct otac_faults {
+    int fail_at, crash_at;
+    struct otac_port real;
+    uint32_t size, done; /* of the download */
+    bool answered, finished;
+    uint8_t active, trial; /* as the stored record has them */
+};
+
+/** The point of this name, or OTAC_POINT_NONE. */
+int otac_faults_parse(const char *text);
+
+/** Makes the port misbehave; *f must outlive it. */
+void otac_faults_install(struct otac_faults *f, struct otac_posix *p, struct otac_port *port);
+
+/** Doesn't return at crash_at (SIGKILL). @return the point's error at fail_at, else OTAC_OK */
+int otac_faults_meet(struct otac_faults *f, enum otac_point point);
 
 /** Shows the client's events on stdout. Set `client` and `terminal`, the rest 0. */
 struct otac_screen {

@@ -10,11 +10,15 @@
 enum state { STATE_STATUS, STATE_NAME, STATE_VALUE, STATE_COMPLETE };
 
 enum flag {
-    FLAG_CR = 1,       /* the last byte was CR: only LF may follow */
-    FLAG_BAD = 2,      /* this value is not what its header should hold */
-    FLAG_GAP = 4,      /* white space after the value began */
-    FLAG_DUPLICATE = 8 /* one of the headers below came twice */
+    FLAG_CR = 1,        /* the last byte was CR: only LF may follow */
+    FLAG_BAD = 2,       /* this value is not what its header should hold */
+    FLAG_GAP = 4,       /* white space after the value began */
+    FLAG_DUPLICATE = 8, /* one of the headers below came twice */
+    FLAG_PAD = 16       /* base64 has come to its padding */
 };
+
+/* `pos` in a Content-Range: below FIRST inside the unit, then in which number. */
+enum range_pos { FIRST = 6, LAST, TOTAL, DONE };
 
 enum field {
     FIELD_LENGTH,
@@ -26,19 +30,33 @@ enum field {
     FIELD_RETRY,
     FIELD_TRANSFER,
     FIELD_ENCODING,
+    FIELD_RANGE,
+    FIELD_SIGNATURE,
+    FIELD_COUNTER,
     FIELD_OTHER
 };
 
 /* In the order of enum field, lower case; text rows, not pointers, so that nothing is relocated. */
 static const char field_names[FIELD_OTHER][OTAC_NAME_MAX + 1] = {
-    "content-length",   "etag",          "x-md5",       "x-version",
-    "x-otad-build",     "x-otad-reason", "retry-after", "transfer-encoding",
+    "content-length",
+    "etag",
+    "x-md5",
+    "x-version",
+    "x-otad-build",
+    "x-otad-reason",
+    "retry-after",
+    "transfer-encoding",
     "content-encoding",
+    "content-range",
+    "x-otad-signature",
+    "x-otad-counter",
 };
 
 void otac_answer_reset(struct otac_answer *a)
 {
+    uint8_t *signature = a->signature;
     memset(a, 0, sizeof *a);
+    a->signature = signature;
 }
 
 bool otac_answer_complete(const struct otac_answer *a)
@@ -120,6 +138,8 @@ static void value_begin(struct otac_answer *a)
         return;
     }
     a->seen |= (uint16_t)(1u << a->field);
+    if (a->field == FIELD_SIGNATURE && a->signature == NULL)
+        a->field = FIELD_OTHER; /* nobody checks it */
 }
 
 static int name_char(struct otac_answer *a, uint8_t ch)
@@ -139,7 +159,7 @@ static int name_char(struct otac_answer *a, uint8_t ch)
 
 /* ---- values -------------------------------------------------------------------------------- */
 
-static void decimal_char(struct otac_answer *a, uint8_t ch)
+static void add_digit(struct otac_answer *a, uint8_t ch)
 {
     const uint64_t tenth = UINT64_MAX / 10;
     uint8_t digit = (uint8_t)(ch - '0');
@@ -148,7 +168,78 @@ static void decimal_char(struct otac_answer *a, uint8_t ch)
         return;
     }
     a->number = a->number * 10 + digit;
+}
+
+static void decimal_char(struct otac_answer *a, uint8_t ch)
+{
+    add_digit(a, ch);
     a->pos = 1;
+}
+
+/* bytes 65536-393215/393216. Only a part that reaches the end is of use, so the total is kept as
+ * the last byte. FLAG_GAP says that the number which is read has a digit. */
+static void range_char(struct otac_answer *a, uint8_t ch)
+{
+    static const char unit[] = "bytes ", separators[] = "-/  ";
+    if (a->pos < FIRST) {
+        uint8_t lower = a->pos == FIRST - 1 ? ch : ch | 0x20;
+        if (lower != (uint8_t)unit[a->pos])
+            a->flags |= FLAG_BAD;
+        a->pos++;
+        return;
+    }
+    if (is_digit(ch) && a->pos != DONE) {
+        a->flags |= FLAG_GAP;
+        add_digit(a, ch);
+        return;
+    }
+    if (ch != (uint8_t)separators[a->pos - FIRST] || (a->flags & FLAG_GAP) == 0 ||
+        a->number > UINT32_MAX)
+        a->flags |= FLAG_BAD;
+    if (a->pos < TOTAL) { /* the first number moves on when the last one comes */
+        a->range_first = a->range_last;
+        a->range_last = (uint32_t)a->number;
+        a->number = 0;
+        a->flags &= (uint8_t)~FLAG_GAP;
+    }
+    if (a->pos != DONE)
+        a->pos++;
+}
+
+static bool range_end(const struct otac_answer *a)
+{
+    return a->pos >= TOTAL && (a->flags & FLAG_GAP) != 0 && a->range_first <= a->range_last &&
+           a->number == (uint64_t)a->range_last + 1;
+}
+
+static int base64_value(uint8_t ch)
+{
+    if (ch >= 'A' && ch <= 'Z')
+        return ch - 'A';
+    if (ch >= 'a' && ch <= 'z')
+        return ch - 'a' + 26;
+    if (is_digit(ch))
+        return ch - '0' + 52;
+    return ch == '+' ? 62 : ch == '/' ? 63 : -1;
+}
+
+/* RFC 4648 §4, with its padding; `number` gathers the bits of four characters. */
+static void base64_char(struct otac_answer *a, uint8_t ch)
+{
+    int value = base64_value(ch);
+    bool pad = ch == '=' && a->pos % 4 >= 2;
+    if (!pad && (value < 0 || (a->flags & FLAG_PAD) != 0 || a->signature_n == OTAC_SIGNATURE_MAX)) {
+        a->flags |= FLAG_BAD;
+        return;
+    }
+    a->pos++;
+    if (pad) {
+        a->flags |= FLAG_PAD;
+        return;
+    }
+    a->number = (a->number << 6) | (uint64_t)value;
+    if (a->pos % 4 != 1)
+        a->signature[a->signature_n++] = (uint8_t)(a->number >> (2 * ((4 - a->pos % 4) % 4)));
 }
 
 static int hex_value(uint8_t ch)
@@ -190,7 +281,14 @@ static void field_char(struct otac_answer *a, uint8_t ch)
     case FIELD_LENGTH:
     case FIELD_BUILD:
     case FIELD_RETRY:
+    case FIELD_COUNTER:
         decimal_char(a, ch);
+        break;
+    case FIELD_RANGE:
+        range_char(a, ch);
+        break;
+    case FIELD_SIGNATURE:
+        base64_char(a, ch);
         break;
     case FIELD_ETAG:
         hex_char(a, ch, a->image.sha256, sizeof a->image.sha256, 1);
@@ -210,9 +308,10 @@ static void field_char(struct otac_answer *a, uint8_t ch)
     }
 }
 
+/* White space belongs to these. */
 static bool is_text(uint8_t field)
 {
-    return field == FIELD_VERSION || field == FIELD_REASON;
+    return field == FIELD_VERSION || field == FIELD_REASON || field == FIELD_RANGE;
 }
 
 static int value_char(struct otac_answer *a, uint8_t ch)
@@ -264,6 +363,13 @@ static bool field_end(struct otac_answer *a)
         return text_end(a, a->image.version);
     case FIELD_REASON:
         return text_end(a, a->reason);
+    case FIELD_RANGE:
+        return range_end(a);
+    case FIELD_SIGNATURE:
+        return a->pos > 0 && a->pos % 4 == 0;
+    case FIELD_COUNTER:
+        a->counter = (uint32_t)a->number;
+        return a->pos > 0 && a->number <= UINT32_MAX;
     default:
         return false;
     }
@@ -364,11 +470,29 @@ static int judge_offer(const struct otac_answer *a)
     return OTAC_OFFER;
 }
 
+static int judge_part(const struct otac_answer *a)
+{
+    bool fits =
+        (a->have & (1u << FIELD_RANGE)) != 0 && a->image.size == a->range_last - a->range_first + 1;
+    int rc = judge_offer(a);
+    return rc == OTAC_OFFER && !fits ? OTAC_E_RANGE : rc;
+}
+
+int otac_answer_signed(const struct otac_answer *a)
+{
+    const uint16_t both = (1u << FIELD_SIGNATURE) | (1u << FIELD_COUNTER);
+    if ((a->seen & both) != both)
+        return OTAC_E_NO_SIGNATURE;
+    return (a->have & both) == both ? OTAC_OK : OTAC_E_BAD_SIGNATURE;
+}
+
 int otac_answer_judge(const struct otac_answer *a)
 {
     switch (a->status) {
     case 200:
         return judge_offer(a);
+    case 206:
+        return judge_part(a);
     case 304:
         return OTAC_UP_TO_DATE;
     case 401:
@@ -379,6 +503,8 @@ int otac_answer_judge(const struct otac_answer *a)
         return OTAC_E_NOT_FOUND;
     case 410:
         return OTAC_E_GONE;
+    case 416:
+        return OTAC_E_NO_REST;
     case 429:
     case 503:
         return OTAC_E_BUSY;

@@ -1,23 +1,107 @@
 /* SPDX-License-Identifier: MIT
  * Owns the way of an offered image into the slot that doesn't run, and the switch to it. The order
- * is the guarantee: forget what the slot held, erase, write and hash, flush, compare with what was
- * announced, read back, and only then one atomic record that names the slot. */
+ * is the guarantee: check the signature, forget what the slot held, erase, write and hash, flush,
+ * compare with what was announced, read back, and only then one atomic record that names the slot.
+ * A download that broke goes on behind the last step whose flash was complete and recorded. */
 #include <string.h>
 
 #include "internal.h"
 
-static unsigned free_slot(const struct otac *c)
+unsigned otac_free_slot(const struct otac *c)
 {
-    return c->record.active == 0 ? 1 : 0;
+    const struct otac_port *port = c->port;
+    unsigned runs = port->running_slot != NULL ? port->running_slot(port->ctx) : c->record.active;
+    return runs == 0 ? 1 : 0;
 }
 
-/* A record must never call known what is about to be erased. */
+bool otac_may_resume(const struct otac *c)
+{
+    return c->record.progress != 0 && c->port->slot_resume != NULL;
+}
+
+void otac_drop_progress(struct otac *c)
+{
+    if (c->record.progress == 0)
+        return;
+    c->record.progress = 0;
+    otac_record_try(c);
+}
+
+/* ---- the start ----------------------------------------------------------------------------- */
+
+/* A record must never call known, or begun, what is about to be erased. */
 static int forget(struct otac *c, unsigned slot)
 {
-    if (!c->record.slot[slot].known)
+    struct otac_image *image = &c->record.slot[slot];
+    const bool known = image->known;
+    const uint32_t progress = c->record.progress;
+    if (!known && progress == 0)
         return OTAC_OK;
+    image->known = false;
+    c->record.progress = 0;
+    int err = otac_record_store(c);
+    if (err != OTAC_OK) {
+        image->known = known;
+        c->record.progress = progress;
+    }
+    return err;
+}
+
+static int begin(struct otac *c, unsigned slot)
+{
+    const struct otac_port *port = c->port;
+    int err = forget(c, slot);
+    if (err != OTAC_OK)
+        return err;
+    c->record.slot[slot] = c->answer.image;
     c->record.slot[slot].known = false;
-    return otac_record_store(c);
+    err = port->slot_begin(port->ctx, slot, c->answer.image.size);
+    return err == OTAC_OK ? port->hash_begin(port->ctx) : err;
+}
+
+/* Hashes the first `size` bytes of a slot, read by way of n bytes at buf. */
+static int hash_flash(const struct otac *c, unsigned slot, uint32_t size, uint8_t *buf, uint32_t n)
+{
+    const struct otac_port *port = c->port;
+    int err = port->hash_begin(port->ctx);
+    for (uint32_t at = 0; err == OTAC_OK && at < size; at += n) {
+        if (n > size - at)
+            n = size - at;
+        err = port->slot_read(port->ctx, slot, at, buf, n);
+        if (err == OTAC_OK)
+            err = port->hash_update(port->ctx, buf, n);
+    }
+    return err;
+}
+
+/* Goes on where the progress says. The body's first bytes are in the lower half of the buffer. */
+static int go_on(struct otac *c, unsigned slot)
+{
+    const struct otac_port *port = c->port;
+    const uint32_t done = c->record.progress, half = c->buf_n / 2;
+    otac_log(c, OTAC_EV_RESUME, done);
+    int err = port->slot_resume(port->ctx, slot, c->answer.image.size, done);
+    return err == OTAC_OK ? hash_flash(c, slot, done, c->buf + half, half) : err;
+}
+
+/* ---- the body ------------------------------------------------------------------------------ */
+
+/* Remembers how far the download has come: down to whole steps, all of which are in flash for
+ * good. A save that fails costs nothing but the time to download more again. */
+static void keep_progress(struct otac *c, unsigned slot, uint32_t done)
+{
+    const struct otac_port *port = c->port;
+    const uint32_t old = c->record.progress;
+    if (port->slot_resume == NULL || done == c->answer.image.size)
+        return;
+    done -= done % port->resume_step;
+    if (done <= old)
+        return;
+    if (port->slot_sync != NULL && port->slot_sync(port->ctx, slot) != OTAC_OK)
+        return;
+    c->record.progress = done;
+    if (otac_record_store(c) != OTAC_OK)
+        c->record.progress = old;
 }
 
 static int take(struct otac *c, unsigned slot, uint32_t offset, size_t n)
@@ -26,9 +110,11 @@ static int take(struct otac *c, unsigned slot, uint32_t offset, size_t n)
     int err = port->slot_write(port->ctx, slot, offset, c->buf, n);
     if (err == OTAC_OK)
         err = port->hash_update(port->ctx, c->buf, n);
-    if (err == OTAC_OK)
-        otac_log(c, OTAC_EV_PROGRESS, offset + (int64_t)n);
-    return err;
+    if (err != OTAC_OK)
+        return err;
+    otac_log(c, OTAC_EV_PROGRESS, offset + (int64_t)n);
+    keep_progress(c, slot, offset + (uint32_t)n);
+    return OTAC_OK;
 }
 
 /* The connection must be at its end now. One that breaks or hangs is as good: all that was
@@ -39,11 +125,10 @@ static int expect_end(struct otac *c)
 }
 
 /* Moves the body to flash, a full work buffer at a time, so that writes stay aligned whatever
- * pieces the network brings. have: bytes in the buffer that are not in flash yet. */
-static int download(struct otac *c, unsigned slot, size_t have)
+ * pieces the network brings. done: bytes in flash; have: in the buffer, and not in flash yet. */
+static int download(struct otac *c, unsigned slot, uint32_t done, size_t have)
 {
     const uint32_t size = c->answer.image.size;
-    uint32_t done = 0;
     for (;;) {
         if (have > size - done)
             return OTAC_E_LONG_BODY;
@@ -63,6 +148,8 @@ static int download(struct otac *c, unsigned slot, size_t have)
     }
 }
 
+/* ---- the proof ----------------------------------------------------------------------------- */
+
 /* Compares what came with what was announced. */
 static int check_sums(struct otac *c)
 {
@@ -81,14 +168,7 @@ static int check_flash(struct otac *c, unsigned slot, const struct otac_image *i
 {
     const struct otac_port *port = c->port;
     uint8_t sha256[32], md5[16];
-    int err = port->hash_begin(port->ctx);
-    for (uint32_t at = 0; err == OTAC_OK && at < image->size;) {
-        uint32_t n = image->size - at < c->buf_n ? image->size - at : c->buf_n;
-        err = port->slot_read(port->ctx, slot, at, c->buf, n);
-        if (err == OTAC_OK)
-            err = port->hash_update(port->ctx, c->buf, n);
-        at += n;
-    }
+    int err = hash_flash(c, slot, image->size, c->buf, c->buf_n);
     if (err == OTAC_OK)
         err = port->hash_finish(port->ctx, sha256, md5);
     if (err != OTAC_OK)
@@ -103,36 +183,52 @@ int otac_slot_check(struct otac *c, unsigned slot)
     return check_flash(c, slot, &c->record.slot[slot]);
 }
 
-/* One atomic save makes the new image boot next and remembers to tell the server. */
+/* One atomic save makes the new image boot next, on trial if there are trials, and remembers what
+ * to tell the server: that it is there, once it is final. */
 static int switch_to(struct otac *c, unsigned slot)
 {
-    const uint8_t old = c->record.active;
-    const struct otac_report old_report = c->record.report;
+    struct otac_record *r = &c->record;
+    const uint8_t active = r->active, starts = c->config->trial_boots;
+    const uint32_t progress = r->progress, rejected = r->rejected, counter = r->counter;
+    const struct otac_report report = r->report;
     const struct otac_report success = {OTAC_REPORT_SUCCESS, 0, c->answer.image.build};
-    c->record.slot[slot] = c->answer.image;
-    c->record.slot[slot].known = true;
-    c->record.active = (uint8_t)slot;
-    c->record.report = success;
-    int err = otac_record_store(c);
-    if (err != OTAC_OK) {
-        c->record.slot[slot].known = false;
-        c->record.active = old;
-        c->record.report = old_report;
+    r->slot[slot] = c->answer.image;
+    r->slot[slot].known = true;
+    r->active = (uint8_t)slot;
+    r->progress = 0;
+    r->trial = starts > 0 ? starts + 1 : 0;
+    if (starts == 0) {
+        r->report = success;
+        r->rejected = 0;
     }
+    if (c->config->sign_keys != NULL)
+        r->counter = c->answer.counter;
+    int err = otac_record_store(c);
+    if (err == OTAC_OK)
+        return OTAC_OK;
+    r->slot[slot].known = false;
+    r->active = active;
+    r->progress = progress;
+    r->trial = 0;
+    r->report = report;
+    r->rejected = rejected;
+    r->counter = counter;
     return err;
 }
 
 int otac_install(struct otac *c, size_t body_n)
 {
     const struct otac_port *port = c->port;
-    unsigned slot = free_slot(c);
-    int err = forget(c, slot);
+    unsigned slot = otac_free_slot(c);
+    uint32_t done = c->answer.status == 206 ? c->record.progress : 0;
+    int err = otac_check_signature(c);
+    /* A save that failed may have been stored all the same, and then names the free slot. */
+    if (err == OTAC_OK && c->unsaved)
+        err = otac_record_store(c);
     if (err == OTAC_OK)
-        err = port->slot_begin(port->ctx, slot, c->answer.image.size);
+        err = done > 0 ? go_on(c, slot) : begin(c, slot);
     if (err == OTAC_OK)
-        err = port->hash_begin(port->ctx);
-    if (err == OTAC_OK)
-        err = download(c, slot, body_n);
+        err = download(c, slot, done, body_n);
     if (err == OTAC_OK)
         err = port->slot_finish(port->ctx, slot);
     if (err == OTAC_OK)

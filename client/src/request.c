@@ -14,7 +14,9 @@
  * x-ESP8266-STA-MAC: 5C:CF:7F:A1:B2:C3
  * x-ESP8266-mode: sketch
  * x-ESP8266-free-space: 1044464
- * If-None-Match: "<SHA-256 of the image that runs, 64 hex digits>" */
+ * If-None-Match: "<SHA-256 of the image that runs, 64 hex digits>"
+ * Range: bytes=65536-
+ * If-Range: "<SHA-256 of the image that is half here>" */
 static const char check_in_target[] = "GET /fw/$p/latest?mac=$m&version=$v";
 static const char chip_field[] = "&chip=$y";
 static const char common_headers[] =
@@ -25,12 +27,15 @@ static const char family_lines[] = "x-$f-STA-MAC: $m" CRLF "x-$f-mode: sketch" C
 static const char space_line[] = "x-$f-free-space: $s" CRLF;
 static const char content_line[] = "If-None-Match: \"$x\"" CRLF;
 
+static const char rest_lines[] = "Range: bytes=$o-" CRLF "If-Range: \"$z\"" CRLF;
+
 static const char report_target[] = "POST /fw/$p/$m/report";
 static const char form_lines[] =
     "Content-Type: application/x-www-form-urlencoded" CRLF "Content-Length: $n" CRLF;
 /* result=failed&code=-245&message=what%20happened&version=1.1.0&build=9007199254740993 */
 static const char success_form[] = "result=success&code=0";
 static const char failed_form[] = "result=failed&code=-$c";
+static const char rolled_back_form[] = "result=rolled_back&code=-$c";
 static const char message_field[] = "&message=$t";
 static const char version_field[] = "&version=$w";
 static const char build_field[] = "&build=$b";
@@ -105,6 +110,9 @@ static const char *report_version(const struct otac *c)
     const struct otac_image *running = otac_active(c);
     if (report->kind == OTAC_REPORT_SUCCESS)
         return running != NULL ? running->version : "";
+    for (size_t i = 0; i < OTAC_SLOTS; i++)
+        if (report->build != 0 && c->record.slot[i].build == report->build)
+            return c->record.slot[i].version;
     return c->answer.image.build == report->build ? c->answer.image.version : "";
 }
 
@@ -118,11 +126,10 @@ static void put_host(struct otac_out *o)
     put_number(o, config->port);
 }
 
-static void put_sha256(struct otac_out *o)
+static void put_sha256(struct otac_out *o, const struct otac_image *image)
 {
-    const struct otac_image *running = otac_active(o->c);
-    for (size_t i = 0; i < sizeof running->sha256; i++)
-        put_hex(o, running->sha256[i], 'a');
+    for (size_t i = 0; i < sizeof image->sha256; i++)
+        put_hex(o, image->sha256[i], 'a');
 }
 
 static void put_value(struct otac_out *o, char letter)
@@ -154,7 +161,13 @@ static void put_value(struct otac_out *o, char letter)
         put_number(o, c->config->slot_size);
         break;
     case 'x':
-        put_sha256(o);
+        put_sha256(o, otac_active(c));
+        break;
+    case 'z':
+        put_sha256(o, &c->record.slot[otac_free_slot(c)]);
+        break;
+    case 'o':
+        put_number(o, c->record.progress);
         break;
     case 'n':
         put_number(o, o->body_n);
@@ -195,6 +208,7 @@ void otac_write_check_in(struct otac_out *o)
     put_if(o, config->family != NULL, family_lines);
     put_if(o, config->family != NULL && config->slot_size != 0, space_line);
     put_if(o, otac_active(o->c) != NULL, content_line);
+    put_if(o, otac_may_resume(o->c), rest_lines);
     put_if(o, true, CRLF);
 }
 
@@ -202,7 +216,8 @@ static void put_form(struct otac_out *o)
 {
     const struct otac_report *report = &o->c->record.report;
     bool success = report->kind == OTAC_REPORT_SUCCESS;
-    put_if(o, true, success ? success_form : failed_form);
+    bool failed = report->kind == OTAC_REPORT_FAILED;
+    put_if(o, true, success ? success_form : failed ? failed_form : rolled_back_form);
     put_if(o, !success && o->c->config->describe != NULL, message_field);
     put_if(o, report_version(o->c)[0] != '\0', version_field);
     put_if(o, report->build != 0, build_field);
@@ -235,9 +250,10 @@ static int read_head(struct otac *c, struct otac_answer *a, size_t *body_n)
 {
     const struct otac_port *port = c->port;
     uint32_t start_ms = port->clock_ms(port->ctx);
+    const size_t room = otac_may_resume(c) ? c->buf_n / 2 : c->buf_n;
     otac_answer_reset(a);
     for (;;) {
-        int got = port->recv(port->ctx, c->buf, c->buf_n);
+        int got = port->recv(port->ctx, c->buf, room);
         if (got <= 0)
             return got < 0 ? got : otac_answer_eof(a);
         int used = otac_answer_feed(a, c->buf, (size_t)got);

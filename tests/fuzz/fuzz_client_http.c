@@ -9,6 +9,7 @@
 
 struct outcome {
     struct otac_answer answer;
+    uint8_t signature[OTAC_SIGNATURE_MAX];
     int verdict;
     size_t head_n;
 };
@@ -17,6 +18,7 @@ static void parse(const uint8_t *data, size_t n, size_t piece, struct outcome *o
 {
     size_t at = 0;
     memset(out, 0, sizeof *out);
+    out->answer.signature = out->signature;
     otac_answer_reset(&out->answer);
     while (at < n && !otac_answer_complete(&out->answer)) {
         size_t give = n - at < piece ? n - at : piece;
@@ -31,6 +33,7 @@ static void parse(const uint8_t *data, size_t n, size_t piece, struct outcome *o
     out->head_n = at;
     out->verdict = otac_answer_complete(&out->answer) ? otac_answer_judge(&out->answer)
                                                       : otac_answer_eof(&out->answer);
+    out->answer.signature = NULL; /* the outcomes are compared, and each has its own */
 }
 
 static void require(bool true_always)
@@ -64,7 +67,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         check_text(whole.answer.reason, sizeof whole.answer.reason);
         require(whole.answer.status >= 200 && whole.answer.status <= 599);
     }
+    require(whole.answer.signature_n <= OTAC_SIGNATURE_MAX);
+    if (whole.verdict == OTAC_OFFER && whole.answer.status == 206)
+        require(whole.answer.image.size == whole.answer.range_last - whole.answer.range_first + 1);
     if (whole.verdict == OTAC_OFFER)
-        require(whole.answer.image.size > 0 && whole.answer.status == 200);
+        require(whole.answer.image.size > 0 &&
+                (whole.answer.status == 200 || whole.answer.status == 206));
     return 0;
 }

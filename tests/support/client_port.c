@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <openssl/evp.h>
+#include <zlib.h>
 
 /* True when this call is the one that has to fail. */
 static bool fault(struct client_port *p)
@@ -27,10 +28,16 @@ static int fake_connect(void *ctx, const char *host, uint16_t port)
     struct client_port *p = ctx;
     broke(p, p->connects != p->closes, "connects while connected");
     broke(p, host == NULL || port == 0, "connects to nowhere");
-    if (fault(p) || p->connection >= p->answers)
+    if (p->serve != NULL) {
+        p->connection %= CLIENT_PORT_ANSWERS;
+        p->sent_n[p->connection] = 0;
+        memset(&p->answer[p->connection], 0, sizeof p->answer[0]);
+    }
+    if (fault(p) || (p->serve == NULL && p->connection >= p->answers))
         return OTAC_E_CONNECT;
     p->connects++;
     p->at = 0;
+    p->served = false;
     return OTAC_OK;
 }
 
@@ -54,12 +61,15 @@ static int fake_send(void *ctx, const void *data, size_t n)
 static int fake_recv(void *ctx, void *buf, size_t n)
 {
     struct client_port *p = ctx;
-    const struct client_port_answer *answer = &p->answer[p->connection];
+    struct client_port_answer *answer = &p->answer[p->connection];
     broke(p, p->connects == p->closes, "receives while not connected");
     broke(p, n == 0, "receives into nothing");
     p->now_ms += p->recv_takes_ms;
     if (fault(p))
         return OTAC_E_CONN_LOST;
+    if (p->serve != NULL && !p->served)
+        p->serve(p->serve_arg, p->sent[p->connection], answer);
+    p->served = true;
     if (p->at == answer->n)
         return answer->end;
     size_t left = answer->n - p->at;
@@ -82,10 +92,45 @@ static void fake_close(void *ctx)
 
 /* ---- flash --------------------------------------------------------------------------------- */
 
+static void power_off(struct client_port *p)
+{
+    for (unsigned slot = 0; p->lazy && slot < OTAC_SLOTS; slot++)
+        if (p->written[slot] > p->synced[slot])
+            memset(p->slot[slot] + p->synced[slot], 0, p->written[slot] - p->synced[slot]);
+    longjmp(*p->off, 1);
+}
+
+/* One step of the flash: programs n bytes, or erases them (from NULL). A torn one does half of
+ * them, and leaves neither the old nor the new in the byte at which the power went. */
+static void step(struct client_port *p, uint8_t *at, const uint8_t *from, size_t n)
+{
+    bool cut = p->off != NULL && ++p->steps == p->cut_at;
+    if (cut && p->cut == CLIENT_PORT_BEFORE)
+        power_off(p);
+    bool torn = cut && p->cut == CLIENT_PORT_TORN;
+    size_t whole = torn ? n / 2 : n;
+    for (size_t i = 0; i < whole; i++) {
+        broke(p, from != NULL && at[i] != 0xff, "programs flash that isn't erased");
+        at[i] = from != NULL ? at[i] & from[i] : 0xff;
+    }
+    if (torn && n > 0)
+        at[whole] ^= 0x5a;
+    if (cut)
+        power_off(p);
+}
+
+static void erase(struct client_port *p, unsigned slot, uint32_t from, uint32_t to)
+{
+    for (uint32_t at = from; at < to; at += CLIENT_PORT_BLOCK)
+        step(p, p->slot[slot] + at, NULL, CLIENT_PORT_BLOCK);
+    p->written[slot] = p->synced[slot] = from;
+}
+
 static void watch_slot(struct client_port *p, unsigned slot)
 {
     broke(p, slot >= OTAC_SLOTS, "no such slot");
     broke(p, p->has_record && p->record[5] == slot, "touches the slot that boots");
+    broke(p, p->has_record && p->record[7] != 0, "touches the way back from a trial");
     /* known u8 of slot 0 is byte 24 + 108, of slot 1 112 further */
     broke(p, p->has_record && p->record[132 + slot * 112] != 0,
           "erases a slot that the record calls known");
@@ -100,8 +145,35 @@ static int fake_slot_begin(void *ctx, unsigned slot, uint32_t size)
         return OTAC_E_NO_SPACE;
     if (fault(p))
         return OTAC_E_FLASH_ERASE;
-    memset(p->slot[slot], 0xff, CLIENT_PORT_SLOT);
+    /* progress u24 of slot 0 is byte 133, of slot 1 112 further */
+    const uint8_t *progress = p->record + 133 + slot * 112;
+    broke(p, p->has_record && (progress[0] | progress[1] | progress[2]) != 0,
+          "erases what the record calls begun");
+    erase(p, slot, 0, size);
     p->unsynced[slot] = true;
+    return OTAC_OK;
+}
+
+static int fake_slot_resume(void *ctx, unsigned slot, uint32_t size, uint32_t offset)
+{
+    struct client_port *p = ctx;
+    watch_slot(p, slot);
+    broke(p, offset % CLIENT_PORT_BLOCK != 0 || offset >= size, "resumes at an odd place");
+    if (fault(p))
+        return OTAC_E_FLASH_ERASE;
+    erase(p, slot, offset, size);
+    p->unsynced[slot] = true;
+    return OTAC_OK;
+}
+
+static int fake_slot_sync(void *ctx, unsigned slot)
+{
+    struct client_port *p = ctx;
+    watch_slot(p, slot);
+    if (fault(p))
+        return OTAC_E_FLASH_WRITE;
+    step(p, p->slot[slot], NULL, 0);
+    p->synced[slot] = p->written[slot];
     return OTAC_OK;
 }
 
@@ -113,7 +185,8 @@ static int fake_slot_write(void *ctx, unsigned slot, uint32_t offset, const void
     broke(p, n == 0 || offset + n > CLIENT_PORT_SLOT, "writes outside the slot");
     if (fault(p))
         return OTAC_E_FLASH_WRITE;
-    memcpy(p->slot[slot] + offset, data, n);
+    p->written[slot] = offset + (uint32_t)n;
+    step(p, p->slot[slot] + offset, data, n);
     if (p->flash_lies)
         p->slot[slot][offset] ^= 1;
     return OTAC_OK;
@@ -122,11 +195,9 @@ static int fake_slot_write(void *ctx, unsigned slot, uint32_t offset, const void
 static int fake_slot_finish(void *ctx, unsigned slot)
 {
     struct client_port *p = ctx;
-    watch_slot(p, slot);
-    if (fault(p))
-        return OTAC_E_FLASH_WRITE;
-    p->unsynced[slot] = false;
-    return OTAC_OK;
+    int err = fake_slot_sync(ctx, slot);
+    p->unsynced[slot] = err != OTAC_OK;
+    return err;
 }
 
 static int fake_slot_read(void *ctx, unsigned slot, uint32_t offset, void *buf, size_t n)
@@ -137,6 +208,35 @@ static int fake_slot_read(void *ctx, unsigned slot, uint32_t offset, void *buf, 
         return OTAC_E_FLASH_READ;
     memcpy(buf, p->slot[slot] + offset, n);
     return OTAC_OK;
+}
+
+static bool is_page(const struct client_port_page *page)
+{
+    uint32_t crc = (uint32_t)crc32(0, page->raw, sizeof page->raw - 4);
+    return memcmp(page->raw + sizeof page->raw - 4, &crc, 4) == 0;
+}
+
+static uint32_t page_number(const struct client_port_page *page)
+{
+    uint32_t number = 0;
+    if (is_page(page))
+        memcpy(&number, page->raw, sizeof number);
+    return number;
+}
+
+/* Erases and programs the page that isn't the newest: the newest whole one is the record. */
+static void save_page(struct client_port *p, const uint8_t *record)
+{
+    struct client_port_page page;
+    uint32_t first = page_number(&p->page[0]), second = page_number(&p->page[1]);
+    uint32_t number = (first > second ? first : second) + 1;
+    struct client_port_page *at = &p->page[first > second ? 1 : 0];
+    memcpy(page.raw, &number, 4);
+    memcpy(page.raw + 4, record, OTAC_RECORD_SIZE);
+    uint32_t crc = (uint32_t)crc32(0, page.raw, sizeof page.raw - 4);
+    memcpy(page.raw + sizeof page.raw - 4, &crc, 4);
+    step(p, at->raw, NULL, sizeof at->raw);
+    step(p, at->raw, page.raw, sizeof at->raw);
 }
 
 static int fake_record_load(void *ctx, void *buf, size_t n)
@@ -159,6 +259,8 @@ static int fake_record_save(void *ctx, const void *data, size_t n)
     broke(p, boots < OTAC_SLOTS && p->unsynced[boots], "boots a slot that isn't flushed");
     p->saves++;
     if (!fails || p->save_then_fail) {
+        if (p->off != NULL)
+            save_page(p, data);
         memcpy(p->record, data, n);
         p->has_record = true;
     }
@@ -243,6 +345,38 @@ void client_port_init(struct client_port *p)
         .random = fake_random,
         .log = fake_log,
     };
+}
+
+void client_port_resumable(struct client_port *p)
+{
+    p->port.slot_resume = fake_slot_resume;
+    p->port.slot_sync = fake_slot_sync;
+    p->port.resume_step = CLIENT_PORT_BLOCK;
+}
+
+void client_port_power(struct client_port *p, jmp_buf *off)
+{
+    p->off = off;
+    p->steps = 0;
+    memset(p->page, 0xff, sizeof p->page);
+    long cut_at = p->cut_at;
+    p->cut_at = 0;
+    if (p->has_record)
+        save_page(p, p->record);
+    p->steps = 0;
+    p->cut_at = cut_at;
+}
+
+void client_port_power_on(struct client_port *p)
+{
+    uint32_t first = page_number(&p->page[0]), second = page_number(&p->page[1]);
+    if (p->connects != p->closes)
+        p->connection++;
+    p->closes = p->connects;
+    p->cut_at = 0;
+    p->hashed_n = 0;
+    p->has_record = first != 0 || second != 0;
+    memcpy(p->record, p->page[first > second ? 0 : 1].raw + 4, OTAC_RECORD_SIZE);
 }
 
 void client_port_answer(struct client_port *p, const char *data, size_t n, int end)

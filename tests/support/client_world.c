@@ -103,6 +103,75 @@ void client_world_make(struct client_world *w, size_t work_n, bool used)
     client_world_make_offer(w, w->new_image, CLIENT_WORLD_NEW, "1.1.0", "18446744073709551615");
 }
 
+/* ---- the server ---------------------------------------------------------------------------- */
+
+static void take_report(struct client_world *w, const char *request)
+{
+    const char *form = strstr(request, "\r\n\r\nresult=");
+    ck_assert_ptr_nonnull(form);
+    (void)snprintf(w->report, sizeof w->report, "%s", form + 4);
+    w->successes += strstr(form, "=success&") != NULL;
+    w->failures += strstr(form, "=failed&") != NULL;
+    w->rollbacks += strstr(form, "=rolled_back&") != NULL;
+}
+
+/* The headers of a 206 stand between its status line and those of the 200. */
+static void make_rest(struct client_world *w, uint32_t from, struct client_port_answer *out)
+{
+    const char *etag = strstr(w->offer, "ETag:");
+    size_t body_n = w->offer_n - w->head_n, headers_n = w->head_n - (size_t)(etag - w->offer);
+    int n = snprintf(w->rest, sizeof w->rest,
+                     "HTTP/1.1 206 Partial Content\r\nContent-Length: %zu\r\n"
+                     "Content-Range: bytes %u-%zu/%zu\r\n%.*s",
+                     body_n - from, from, body_n - 1, body_n, (int)headers_n, etag);
+    memcpy(w->rest + n, w->offer + w->head_n + from, body_n - from);
+    out->data = w->rest;
+    out->n = (size_t)n + body_n - from;
+    w->rests++;
+    w->rest_from = from;
+}
+
+static void serve(void *arg, const char *request, struct client_port_answer *out)
+{
+    struct client_world *w = arg;
+    char etag[70], line[96];
+    unsigned from = 0;
+    if (strncmp(request, "POST ", 5) == 0) {
+        take_report(w, request);
+        out->data = client_world_taken;
+        out->n = strlen(out->data);
+        return;
+    }
+    (void)snprintf(etag, sizeof etag, "%.66s\r\n", strstr(w->offer, "ETag: ") + 6);
+    (void)snprintf(line, sizeof line, "If-None-Match: %s", etag);
+    if (strstr(request, line) != NULL) {
+        out->data = client_world_nothing_new;
+        out->n = strlen(out->data);
+        return;
+    }
+    (void)snprintf(line, sizeof line, "If-Range: %s", etag);
+    const char *range = strstr(request, "Range: bytes=");
+    ck_assert(range == NULL || sscanf(range, "Range: bytes=%u-\r\n", &from) == 1);
+    if (range != NULL && strstr(request, line) != NULL) {
+        make_rest(w, from, out);
+    } else {
+        out->data = w->offer;
+        out->n = w->offer_n;
+        w->wholes++;
+    }
+    if (w->drop_at != 0 && w->drop_at < out->n) {
+        out->n = w->drop_at;
+        out->end = OTAC_E_CONN_LOST;
+        w->drop_at = 0;
+    }
+}
+
+void client_world_serve(struct client_world *w)
+{
+    w->port.serve = serve;
+    w->port.serve_arg = w;
+}
+
 bool client_world_boots_new(struct client_world *w, const char *what)
 {
     struct otac device;

@@ -6,7 +6,7 @@
 
 #include "support/client_port.h"
 
-enum { CLIENT_WORLD_OLD = 700, CLIENT_WORLD_NEW = 1111, CLIENT_WORLD_HEAD = 512 };
+enum { CLIENT_WORLD_OLD = 700, CLIENT_WORLD_NEW = 1111, CLIENT_WORLD_HEAD = 768 };
 
 struct client_world {
     struct client_port port;
@@ -17,6 +17,14 @@ struct client_world {
     uint8_t old_image[CLIENT_WORLD_OLD], new_image[CLIENT_WORLD_NEW];
     char offer[CLIENT_WORLD_HEAD + CLIENT_WORLD_NEW + 16]; /* the answer that offers an image */
     size_t offer_n, head_n;
+
+    /* the server of client_world_serve() */
+    char rest[CLIENT_WORLD_HEAD + CLIENT_WORLD_NEW];
+    size_t drop_at; /* the next image is cut after so many bytes of its answer; 0: not */
+    unsigned successes, failures, rollbacks; /* reports that were taken */
+    unsigned wholes, rests;                  /* images sent */
+    uint32_t rest_from;                      /* first byte of the last rest */
+    char report[512];                        /* form of the last one */
 };
 
 /** A 304, and a 204 that takes a report. */
@@ -36,6 +44,10 @@ void client_world_make_offer(struct client_world *w, const uint8_t *image, size_
 /** The next connection gets this text, or w->offer. */
 void client_world_script(struct client_world *w, const char *text);
 void client_world_script_offer(struct client_world *w);
+
+/** From now on a server answers that has w->offer, takes every report, and goes on with downloads.
+ */
+void client_world_serve(struct client_world *w);
 
 /** Starts a second client on the device and checks that it would boot a whole image, and that the
  *  client under test kept its promises. @return true for the new image, false for the old */

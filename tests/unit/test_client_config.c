@@ -133,6 +133,47 @@ START_TEST(buffer_has_a_least_size_and_is_aligned)
 }
 END_TEST
 
+static int verify_nothing(void *ctx, const void *keys, const uint8_t digest[32],
+                          const uint8_t *signature, size_t n)
+{
+    (void)ctx, (void)keys, (void)digest, (void)signature, (void)n;
+    return OTAC_OK;
+}
+
+/* Keys that nothing would look at are a mistake, and no reason to take unsigned images. */
+START_TEST(keys_need_a_port_that_verifies_and_a_larger_buffer)
+{
+    struct otac client;
+    const size_t least = OTAC_BUF_MIN + OTAC_SIGNATURE_MAX;
+    w.config.sign_keys = "";
+    ck_assert_int_eq(otac_init(&client, &w.config, &w.port.port, w.work, least), OTAC_E_CONFIG);
+    w.port.port.verify = verify_nothing;
+    ck_assert_int_eq(otac_init(&client, &w.config, &w.port.port, w.work, least - 1), OTAC_E_CONFIG);
+    ck_assert_int_eq(otac_init(&client, &w.config, &w.port.port, w.work, least), OTAC_OK);
+    ck_assert_uint_eq(client.buf_n, OTAC_BUF_MIN);
+    ck_assert_ptr_eq(client.answer.signature, w.work + OTAC_BUF_MIN);
+}
+END_TEST
+
+static int resume_nothing(void *ctx, unsigned slot, uint32_t size, uint32_t offset)
+{
+    (void)ctx, (void)slot, (void)size, (void)offset;
+    return OTAC_OK;
+}
+
+START_TEST(steps_of_a_resume_can_be_recorded)
+{
+    static const uint32_t steps[] = {0, 255, 257, 256, 65536};
+    struct otac client;
+    w.port.port.slot_resume = resume_nothing;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        w.port.port.resume_step = steps[i];
+        ck_assert_int_eq(otac_init(&client, &w.config, &w.port.port, w.work, w.work_n),
+                         i < 3 ? OTAC_E_CONFIG : OTAC_OK);
+    }
+}
+END_TEST
+
 START_TEST(port_without_a_log_works)
 {
     w.port.port.log = NULL;
@@ -153,6 +194,8 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, config_is_checked_before_anything_happens, 0,
                         sizeof config_rows / sizeof config_rows[0]);
     tcase_add_test(tc, buffer_has_a_least_size_and_is_aligned);
+    tcase_add_test(tc, keys_need_a_port_that_verifies_and_a_larger_buffer);
+    tcase_add_test(tc, steps_of_a_resume_can_be_recorded);
     tcase_add_test(tc, port_without_a_log_works);
     suite_add_tcase(suite, tc);
     return suite;

@@ -142,6 +142,26 @@ START_TEST(slot_keeps_what_was_written)
 }
 END_TEST
 
+START_TEST(slot_goes_on_where_it_was_left)
+{
+    uint8_t data[OTAC_POSIX_STEP], got[sizeof data];
+    memset(data, 7, sizeof data);
+    ck_assert_int_eq(port.slot_begin(&posix, 1, SLOT_SIZE), OTAC_OK);
+    ck_assert_int_eq(port.slot_write(&posix, 1, 0, data, sizeof data), OTAC_OK);
+    ck_assert_int_eq(port.slot_write(&posix, 1, OTAC_POSIX_STEP, data, 100), OTAC_OK);
+    ck_assert_int_eq(port.slot_sync(&posix, 1), OTAC_OK);
+    reopen();
+    ck_assert_int_eq(port.slot_resume(&posix, 1, SLOT_SIZE, OTAC_POSIX_STEP), OTAC_OK);
+    ck_assert_int_eq(port.slot_read(&posix, 1, 0, got, sizeof got), OTAC_OK);
+    ck_assert_mem_eq(got, data, sizeof got);
+    ck_assert_int_eq(port.slot_read(&posix, 1, OTAC_POSIX_STEP, got, 100), OTAC_OK);
+    for (size_t i = 0; i < 100; i++)
+        ck_assert_uint_eq(got[i], 0); /* what came after is gone */
+    ck_assert_int_eq(port.slot_resume(&posix, OTAC_SLOTS, 1, 0), OTAC_E_FLASH_ERASE);
+    ck_assert_int_eq(port.slot_sync(&posix, OTAC_SLOTS), OTAC_E_FLASH_WRITE);
+}
+END_TEST
+
 START_TEST(slot_has_a_size_and_a_number)
 {
     ck_assert_int_eq(port.slot_begin(&posix, 0, SLOT_SIZE), OTAC_OK);
@@ -371,6 +391,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, record_survives_and_is_replaced_whole);
     tcase_add_test(tc, failed_save_keeps_the_old_record);
     tcase_add_test(tc, slot_keeps_what_was_written);
+    tcase_add_test(tc, slot_goes_on_where_it_was_left);
     tcase_add_test(tc, slot_has_a_size_and_a_number);
     tcase_add_test(tc, file_system_that_refuses_the_size_is_no_space);
     tcase_add_test(tc, folder_is_used_by_one_program);

@@ -112,7 +112,7 @@ static const struct row rows[] = {
     {"a slot that isn't known boots",   5, 0,            OTAC_E_RECORD},
     {"a slot that doesn't exist boots", 5, 2,            OTAC_E_RECORD},
     {"a later format",                  4, 2,            OTAC_E_RECORD},
-    {"a report of no kind",             6, 3,            OTAC_E_RECORD},
+    {"a report of no kind",             6, 4,            OTAC_E_RECORD},
 };
 
 START_TEST(record_must_make_sense)
@@ -120,6 +120,43 @@ START_TEST(record_must_make_sense)
     port.record[rows[_i].at] = rows[_i].value;
     seal();
     ck_assert_msg(load() == rows[_i].want, "%s", rows[_i].what);
+}
+END_TEST
+
+START_TEST(nothing_is_not_on_trial)
+{
+    port.record[7] = 2;
+    seal();
+    ck_assert_int_eq(load(), OTAC_OK);
+    ck_assert_uint_eq(client.record.trial, 2);
+    port.record[5] = OTAC_NO_SLOT;
+    seal();
+    ck_assert_int_eq(load(), OTAC_E_RECORD);
+}
+END_TEST
+
+/* What the record had no place for before it was zero. */
+START_TEST(record_of_a_resume_and_a_trial)
+{
+    client.record.trial = 3;
+    client.record.rejected = 0x44332211;
+    client.record.counter = 0x88776655;
+    client.record.progress = 0x00030201u * 256;
+    ck_assert_int_eq(otac_record_store(&client), OTAC_OK);
+    static const uint8_t rejected[] = {0x11, 0x22, 0x33, 0x44},
+                         counter[] = {0x55, 0x66, 0x77, 0x88};
+    static const uint8_t progress[] = {1, 2, 3};
+    ck_assert_uint_eq(port.record[4], 1);
+    ck_assert_uint_eq(port.record[7], 3);
+    ck_assert_mem_eq(port.record + 12, rejected, sizeof rejected);
+    ck_assert_mem_eq(port.record + 248, counter, sizeof counter);
+    ck_assert_mem_eq(port.record + 24 + 109, progress, sizeof progress);
+    ck_assert_uint_eq(port.record[136 + 109], 0); /* slot 1 is whole */
+    ck_assert_int_eq(load(), OTAC_OK);
+    ck_assert_uint_eq(client.record.trial, 3);
+    ck_assert_uint_eq(client.record.rejected, 0x44332211);
+    ck_assert_uint_eq(client.record.counter, 0x88776655);
+    ck_assert_uint_eq(client.record.progress, 0x00030201u * 256);
 }
 END_TEST
 
@@ -170,6 +207,8 @@ static Suite *make_suite(void)
     tcase_add_test(tc, record_has_its_documented_layout);
     tcase_add_loop_test(tc, any_damaged_byte_is_found, 0, OTAC_RECORD_SIZE);
     tcase_add_loop_test(tc, record_must_make_sense, 0, sizeof rows / sizeof rows[0]);
+    tcase_add_test(tc, nothing_is_not_on_trial);
+    tcase_add_test(tc, record_of_a_resume_and_a_trial);
     tcase_add_test(tc, erased_flash_is_no_record);
     tcase_add_test(tc, load_failures_have_their_names);
     tcase_add_test(tc, slot_check_needs_a_known_slot);

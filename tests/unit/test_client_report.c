@@ -70,8 +70,8 @@ START_TEST(failure_report_is_kept_and_sent_after_the_next_check_in)
     client_world_script(&w, client_world_nothing_new);
     client_world_script(&w, client_world_taken);
     ck_assert_int_eq(otac_update(&w.client), OTAC_UP_TO_DATE);
-    ck_assert(contains(w.port.sent[1], "result=failed&code=-245&message=sha256_mismatch&build="
-                                       "18446744073709551615"));
+    ck_assert(contains(w.port.sent[1], "result=failed&code=-245&message=sha256_mismatch&version=1."
+                                       "1.0&build=18446744073709551615"));
     ck_assert(!contains(w.port.sent[1], "version=1.0.0&build")); /* not the one that runs */
     client_port_rewind(&w.port);
     client_world_start(&w);
@@ -98,6 +98,21 @@ START_TEST(delivered_failure_replaces_a_stored_report)
     ck_assert(contains(w.port.sent[3], "result=failed&code=-245"));
     client_world_start(&w);
     ck_assert_uint_eq(w.client.record.report.kind, 0);
+}
+END_TEST
+
+/* Of a build that never came near a slot nothing is known after a restart but its number. */
+START_TEST(failure_of_a_build_that_is_nowhere_names_its_number)
+{
+    client_world_script(&w, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nx-version: 7\r\n"
+                            "X-Otad-Build: 77\r\n\r\n");
+    ck_assert_int_eq(otac_update(&w.client), OTAC_E_CHUNKED);
+    client_port_rewind(&w.port);
+    client_world_start(&w);
+    client_world_script(&w, client_world_nothing_new);
+    client_world_script(&w, client_world_taken);
+    ck_assert_int_eq(otac_update(&w.client), OTAC_UP_TO_DATE);
+    ck_assert(contains(w.port.sent[1], "code=-217&message=transfer_encoding&build=77"));
 }
 END_TEST
 
@@ -183,6 +198,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, delivered_failure_replaces_a_stored_report);
     tcase_add_loop_test(tc, report_waits_for_a_check_in_that_was_answered, 0,
                         sizeof unreported / sizeof unreported[0]);
+    tcase_add_test(tc, failure_of_a_build_that_is_nowhere_names_its_number);
     tcase_add_test(tc, report_is_sent_again_rather_than_lost);
     tcase_add_test(tc, success_report_without_an_image_names_the_build_only);
     tcase_add_test(tc, report_without_build_or_version);

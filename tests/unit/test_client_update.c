@@ -138,6 +138,9 @@ static const struct row rows[] = {
      false                                                                                                                         },
     {"long body",       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" ETAG "\r\n123456",    0,                OTAC_E_LONG_BODY,
      true                                                                                                                          },
+    {"unasked rest",
+     "HTTP/1.1 206 Partial Content\r\nContent-Length: 5\r\nContent-Range: bytes 0-4/5\r\n" ETAG
+     "\r\n12345",                                                                        0,                OTAC_E_RANGE,      false},
     {"wrong hash",      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" ETAG "\r\n12345",     0,                OTAC_E_SHA256,
      true                                                                                                                          },
 };
@@ -358,6 +361,30 @@ START_TEST(fault_at_every_call_leaves_a_bootable_device)
 }
 END_TEST
 
+/* The same without a restart: the program goes on with what it believes, and what is stored may be
+ * something else. Nothing that the stored record names may be touched. */
+START_TEST(fault_at_every_call_is_survived_without_a_restart)
+{
+    bool through = false;
+    for (long fail_at = 1; !through; fail_at++) {
+        client_world_make(&w, 256, _i / 2 % 2 == 1);
+        client_world_serve(&w);
+        w.config.trial_boots = _i / 4 == 1 ? 2 : 0;
+        if (_i / 4 == 1)
+            client_port_resumable(&w.port);
+        w.port.save_then_fail = _i % 2 == 1;
+        w.port.fail_at = fail_at;
+        int rc = otac_update(&w.client);
+        through = !w.port.failed;
+        for (int round = 0; round < 3 && rc != OTAC_UPDATED; round++)
+            rc = otac_update(&w.client);
+        ck_assert_int_eq(rc, OTAC_UPDATED);
+        ck_assert_msg(w.port.broken == NULL, "call %ld: %s", fail_at, w.port.broken);
+        ck_assert(client_world_boots_new(&w, "in the end"));
+    }
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("client_update");
@@ -383,6 +410,7 @@ static Suite *make_suite(void)
                         sizeof work_sizes / sizeof work_sizes[0]);
     tcase_add_loop_test(tc, drop_at_every_byte_leaves_the_old_image, 0,
                         sizeof work_sizes / sizeof work_sizes[0]);
+    tcase_add_loop_test(tc, fault_at_every_call_is_survived_without_a_restart, 0, 8);
     tcase_add_loop_test(tc, fault_at_every_call_leaves_a_bootable_device, 0, 4);
     suite_add_tcase(suite, tc);
     return suite;

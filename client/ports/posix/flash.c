@@ -23,6 +23,19 @@ int posix_slot_fd(struct otac_posix *p, unsigned slot)
     return p->slot_fd[slot];
 }
 
+/* Empties a slot from `offset` on, and reserves it up to `size`. */
+static int make_room(struct otac_posix *p, unsigned slot, uint32_t offset, uint32_t size)
+{
+    int fd = posix_slot_fd(p, slot);
+    if (fd < 0 || ftruncate(fd, (off_t)offset) != 0)
+        return posix_fail(p, OTAC_E_FLASH_ERASE, "emptying the slot");
+    /* Reserved now, so that a full disk is known before the download. */
+    errno = posix_fallocate(fd, 0, (off_t)size);
+    if (errno == ENOSPC || errno == EFBIG || errno == EDQUOT)
+        return posix_fail(p, OTAC_E_NO_SPACE, "reserving the slot");
+    return OTAC_OK;
+}
+
 static int flash_begin(void *ctx, unsigned slot, uint32_t size)
 {
     struct otac_posix *p = ctx;
@@ -32,14 +45,23 @@ static int flash_begin(void *ctx, unsigned slot, uint32_t size)
                        p->slot_size);
         return OTAC_E_NO_SPACE;
     }
+    return make_room(p, slot, 0, size);
+}
+
+/* A slot that became shorter than the record says is filled with zeros, which the hash finds. */
+static int flash_resume(void *ctx, unsigned slot, uint32_t size, uint32_t offset)
+{
+    struct otac_posix *p = ctx;
+    p->detail[0] = '\0';
+    return make_room(p, slot, offset, size);
+}
+
+static int flash_sync(void *ctx, unsigned slot)
+{
+    struct otac_posix *p = ctx;
     int fd = posix_slot_fd(p, slot);
-    if (fd < 0 || ftruncate(fd, 0) != 0)
-        return posix_fail(p, OTAC_E_FLASH_ERASE, "emptying the slot");
-    /* Reserved now, so that a full disk is known before the download. */
-    errno = posix_fallocate(fd, 0, (off_t)size);
-    if (errno == ENOSPC || errno == EFBIG || errno == EDQUOT)
-        return posix_fail(p, OTAC_E_NO_SPACE, "reserving the slot");
-    return OTAC_OK;
+    return fd >= 0 && fdatasync(fd) == 0 ? OTAC_OK
+                                         : posix_fail(p, OTAC_E_FLASH_WRITE, "syncing the slot");
 }
 
 static int flash_write(void *ctx, unsigned slot, uint32_t offset, const void *data, size_t n)
@@ -145,6 +167,9 @@ static int record_save(void *ctx, const void *data, size_t n)
 void posix_flash_fill(struct otac_port *port)
 {
     port->slot_begin = flash_begin;
+    port->slot_resume = flash_resume;
+    port->slot_sync = flash_sync;
+    port->resume_step = OTAC_POSIX_STEP;
     port->slot_write = flash_write;
     port->slot_finish = flash_finish;
     port->slot_read = flash_read;

@@ -8,6 +8,7 @@
 void posix_transport_fill(struct otac_port *port);
 void posix_flash_fill(struct otac_port *port);
 void posix_hash_fill(struct otac_port *port);
+void posix_verify_fill(struct otac_port *port);
 
 /** Notes "what: strerror(errno)" as the detail and returns err. */
 int posix_fail(struct otac_posix *p, int err, const char *what);

@@ -126,5 +126,6 @@ struct otac_port otac_posix_port(struct otac_posix *p)
     posix_transport_fill(&port);
     posix_flash_fill(&port);
     posix_hash_fill(&port);
+    posix_verify_fill(&port);
     return port;
 }

@@ -115,6 +115,12 @@ void otac_screen_event(struct otac_screen *s, enum otac_event event, int64_t val
     case OTAC_EV_REPORT_KEPT:
         show_kept_report(value);
         break;
+    case OTAC_EV_RESUME:
+        say("going on with the download: %s bytes are here already", grouped(value).text);
+        break;
+    case OTAC_EV_ROLLED_BACK:
+        say("rolled back: %s", otac_err_text((int)value));
+        break;
     case OTAC_EV_CONNECT:
     case OTAC_EV_ANSWER:
     case OTAC_EV_VERIFY:

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT
+ * The client's port to ESP-IDF 5: tcp_transport, two app partitions, NVS for the boot record, and
+ * ESP-IDF's own otadata as what the boot loader reads. Most applications need one line, behind the
+ * network's start:
+ *
+ *     xTaskCreate(otac_esp_idf_task, "otad", OTAC_ESP_IDF_STACK, NULL, 5, NULL);
+ *
+ * Slots: "the one that boots" is always the partition that runs. Should the boot loader have gone
+ * back to another one, or somebody have flashed over serial, the stored record is about an image
+ * that doesn't run: it is dropped, and the device is factory-fresh to the client. Nothing is lost
+ * by that: it says its version, and the server sees that the old one is back.
+ *
+ * With CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE a new image is on trial until otac_esp_idf_confirm();
+ * a restart before that goes back. Until then no other image is taken, because it would be written
+ * over the one to go back to. */
+#ifndef OTAD_CLIENT_ESP_IDF_H
+#define OTAD_CLIENT_ESP_IDF_H
+
+#include "esp_partition.h"
+#include "esp_rom_md5.h"
+#include "esp_transport.h"
+#include "mbedtls/sha256.h"
+#include "nvs.h"
+#include "otad_client.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define OTAC_ESP_IDF_STACK 6144   /* bytes, for otac_esp_idf_task() */
+#define OTAC_ESP_IDF_MAC_TEXT 18  /* "24:0A:C4:A3:15:3C" and its NUL */
+#define OTAC_ESP_IDF_CHIP_TEXT 16 /* "ESP32-C3" and its NUL */
+
+/** State of one port. Set up by otac_esp_idf_open(); the fields are for its functions only, but
+ *  for the two that may be changed before the first round. */
+struct otac_esp_idf {
+    esp_transport_handle_t transport; /* plain TCP; may be set to one of esp_transport_ssl_init(),
+                                         for a server behind a TLS proxy */
+    int timeout_ms;                   /* of each step on the network; 15000 */
+    const esp_partition_t *slot[OTAC_SLOTS];
+    nvs_handle_t nvs;
+    mbedtls_sha256_context sha256;
+    md5_context_t md5;
+    char mac[OTAC_ESP_IDF_MAC_TEXT], chip[OTAC_ESP_IDF_CHIP_TEXT];
+};
+
+/** Opens NVS and finds the partitions. nvs_flash_init() must have been called.
+ *  @return OTAC_OK; OTAC_E_RECORD_IO (NVS); OTAC_E_CONFIG: the partition table has no second app
+ *          partition; OTAC_E_CONNECT: no memory. *p then holds nothing that needs closing */
+int otac_esp_idf_open(struct otac_esp_idf *p) OTAC_MUSTCHECK;
+
+/** Gives everything back. */
+void otac_esp_idf_close(struct otac_esp_idf *p);
+
+/** The port struct for *p; `log` is NULL and may be set by the caller, its ctx is p. */
+struct otac_port otac_esp_idf_port(struct otac_esp_idf *p);
+
+/** Fills in who this device is: MAC, chip, family, slot size, and the version of the running
+ *  application's descriptor. What it points to lives as long as *p. */
+void otac_esp_idf_identify(struct otac_esp_idf *p, struct otac_config *config);
+
+/** otac_init(), and once more without the record if that is about an image that doesn't run. Call
+ *  it once after each start. */
+int otac_esp_idf_init(struct otac *c, const struct otac_config *config,
+                      const struct otac_port *port, void *buf, size_t buf_n) OTAC_MUSTCHECK;
+
+/** Says that the running image is good, so that the boot loader stays with it.
+ *  @return OTAC_OK (also when it was not on trial), OTAC_E_RECORD_IO */
+int otac_esp_idf_confirm(void);
+
+/** Checks in for ever with the settings of `idf.py menuconfig`, "otad client"; confirms the running
+ *  image at the first answer of the server, and restarts into new ones. arg is not used. */
+void otac_esp_idf_task(void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ * Owns the task that keeps a device up to date by itself, with the settings of menuconfig. */
+#include "freertos/task.h"
+#include "esp_log.h"
+#include "esp_system.h"
+#include "freertos/FreeRTOS.h"
+#include "otad_client_esp_idf.h"
+#include "sdkconfig.h"
+
+static const char tag[] = "otad";
+
+/* The server could be reached, so the next update can be: this is what makes an image good. */
+static void on_event(void *ctx, enum otac_event event, int64_t value)
+{
+    (void)ctx;
+    if (event == OTAC_EV_ANSWER && otac_esp_idf_confirm() != OTAC_OK)
+        ESP_LOGE(tag, "the running image could not be confirmed");
+    if (event == OTAC_EV_OFFER)
+        ESP_LOGI(tag, "an image of %d bytes is coming", (int)value);
+    if (event == OTAC_EV_RESUME)
+        ESP_LOGI(tag, "%d bytes of it are here", (int)value);
+    if (event == OTAC_EV_FAILED)
+        ESP_LOGE(tag, "%s", otac_err_text((int)value));
+}
+
+static void live(struct otac *client)
+{
+    for (;;) {
+        int rc = otac_update(client);
+        if (rc == OTAC_UPDATED) {
+            ESP_LOGI(tag, "restarting into the new image");
+            esp_restart();
+        }
+        if (rc < 0)
+            ESP_LOGW(tag, "%d: %s", rc, otac_err_text(rc));
+        ESP_LOGI(tag, "nothing new: %u %s", client->answer.status, client->answer.reason);
+        otac_wait(client, CONFIG_OTAD_INTERVAL_S);
+    }
+}
+
+void otac_esp_idf_task(void *arg)
+{
+    static struct otac_esp_idf esp;
+    static struct otac_port port;
+    static struct otac_config config;
+    static struct otac client;
+    static uint8_t work[1024];
+    (void)arg;
+    int rc = otac_esp_idf_open(&esp);
+    if (rc == OTAC_OK) {
+        port = otac_esp_idf_port(&esp);
+        port.log = on_event;
+        otac_esp_idf_identify(&esp, &config);
+        config.host = CONFIG_OTAD_HOST;
+        config.port = CONFIG_OTAD_PORT;
+        config.product = CONFIG_OTAD_PRODUCT;
+        config.key = CONFIG_OTAD_KEY[0] != '\0' ? CONFIG_OTAD_KEY : NULL;
+        config.describe = otac_err_text;
+        rc = otac_esp_idf_init(&client, &config, &port, work, sizeof work);
+    }
+    if (rc == OTAC_OK)
+        live(&client);
+    ESP_LOGE(tag, "no updates: %s", otac_err_text(rc));
+    vTaskDelete(NULL);
+}

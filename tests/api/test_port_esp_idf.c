@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT
+ * The client's port to ESP-IDF on a fake ESP32, against the daemon: the task of a device takes an
+ * update, with the power cut at every change of flash, NVS and otadata; and goes back. */
+#include <stdio.h>
+#include <string.h>
+
+#include "esp_transport_tcp.h"
+#include "fake_idf.h"
+#include "otad_client_esp_idf.h"
+#include "support/http.h"
+#include "support/unit.h"
+
+#define DEVICE "/api/v1/products/sensor/devices/240AC4A3153C"
+
+static struct daemon d;
+static char admin[DAEMON_KEY];
+static struct img old_image, new_image;
+
+static void put_build(const char *version, const struct img *img)
+{
+    const struct part parts[] = {
+        {.name = "file",     .filename = "sensor.bin", .data = img->data, .n = img->n},
+        {.name = "version", .text = version},
+        {.name = NULL                 }
+    };
+    struct reply r = upload(&d, admin, "sensor", parts);
+    CK_STATUS(version, r, 201);
+    reply_free(&r);
+}
+
+static void setup(void)
+{
+    static const char *const flags[] = {"--storage-flush-interval-ms", "20",
+                                        "--devices-new-devices-per-hour", "10000", NULL};
+    daemon_start(&d, flags);
+    daemon_key(&d, "root", "admin", NULL, admin);
+    make_product(&d, admin, "sensor");
+    old_image = image_of("ESP32-C3", 1, 9000);
+    new_image = image_of("ESP32-C3", 2, 14000);
+    put_build("1.1.0", &new_image);
+    (void)snprintf(fake_idf_host, sizeof fake_idf_host, "127.0.0.1");
+    fake_idf_port = d.port;
+    fake_idf_factory(old_image.data, old_image.n, "1.0.0");
+}
+
+static void teardown(void)
+{
+    img_free(&old_image);
+    img_free(&new_image);
+    daemon_free(&d);
+}
+
+static bool runs(const struct img *image)
+{
+    return memcmp(fake_idf.flash[fake_idf.running], image->data, image->n) == 0;
+}
+
+enum end { CUT, SLEEPS, RESTARTS };
+
+/* One start of the device: the boot loader, and the task until power, sleep or restart end it. */
+static enum end live_once(void)
+{
+    (void)fake_idf_boot();
+    ck_assert_msg(runs(&old_image) || runs(&new_image), "what boots is neither image");
+    (void)snprintf(fake_idf.version, sizeof fake_idf.version, "%s",
+                   runs(&new_image) ? "1.1.0" : "1.0.0");
+    int how = setjmp(fake_idf.power);
+    if (how == 0) {
+        otac_esp_idf_task(NULL);
+        ck_abort_msg("the task ended: %s", fake_idf.log);
+    }
+    (void)esp_transport_close(esp_transport_tcp_init()); /* power ends connections too */
+    if (how == 2)
+        return SLEEPS;
+    return fake_idf.restarted ? RESTARTS : CUT;
+}
+
+static void check_device(const char *version)
+{
+    struct reply r = get(&d, admin, DEVICE);
+    CK_STATUS("device", r, 200);
+    ck_assert_msg(strstr(r.body, version) != NULL, "not %s: %s", version, r.body);
+    reply_free(&r);
+}
+
+START_TEST(device_takes_the_update_and_confirms_it)
+{
+    fake_idf.rollback = true;
+    ck_assert_int_eq(live_once(), RESTARTS);
+    ck_assert(!runs(&new_image));
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert_msg(runs(&new_image), "%s", fake_idf.log);
+    ck_assert_int_eq(fake_idf.state, ESP_OTA_IMG_VALID);
+    check_device("1.1.0");
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert(runs(&new_image));
+}
+END_TEST
+
+START_TEST(power_cut_at_every_change_leaves_a_device_that_updates)
+{
+    for (long cut_at = 1;; cut_at++) {
+        fake_idf_factory(old_image.data, old_image.n, "1.0.0");
+        fake_idf.rollback = true;
+        fake_idf.cut_at = cut_at;
+        fake_idf.serial = (uint8_t)cut_at; /* to the server a new device each time */
+        enum end first = live_once();
+        if (first == RESTARTS)
+            first = live_once();
+        const bool was_cut = fake_idf.changes >= cut_at;
+        for (unsigned starts = 0; starts < 4 && !(first == SLEEPS && runs(&new_image)); starts++)
+            first = live_once();
+        ck_assert_msg(first == SLEEPS && runs(&new_image), "cut at change %ld: %s", cut_at,
+                      fake_idf.log);
+        if (!was_cut) {
+            ck_assert_int_gt(cut_at, 20);
+            break;
+        }
+    }
+}
+END_TEST
+
+START_TEST(image_that_reaches_no_server_goes_back)
+{
+    fake_idf.rollback = true;
+    ck_assert_int_eq(live_once(), RESTARTS);
+    fake_idf_port = 1; /* the new image has the wrong address */
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert(runs(&new_image) && fake_idf.state == ESP_OTA_IMG_PENDING_VERIFY);
+    fake_idf_port = d.port;
+    (void)fake_idf_boot();
+    ck_assert(runs(&old_image));
+    fake_idf.state = ESP_OTA_IMG_VALID;
+    ck_assert_int_eq(live_once(), RESTARTS); /* the record of the image that went back is dropped */
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert(runs(&new_image));
+}
+END_TEST
+
+START_TEST(image_flashed_over_serial_is_not_taken_for_the_recorded_one)
+{
+    ck_assert_int_eq(live_once(), RESTARTS);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert(runs(&new_image));
+    memset(fake_idf.flash[fake_idf.running], 0xff, FAKE_IDF_SLOT);
+    memcpy(fake_idf.flash[fake_idf.running], old_image.data, old_image.n);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert(runs(&old_image));
+    ck_assert_ptr_nonnull(strstr(fake_idf.log, "304 rolled_back")); /* and not same_content */
+}
+END_TEST
+
+START_TEST(second_update_goes_where_the_first_image_was)
+{
+    ck_assert_int_eq(live_once(), RESTARTS);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    const unsigned first = fake_idf.running;
+    img_free(&old_image);
+    old_image = new_image;
+    new_image = image_of("ESP32-C3", 3, 11000);
+    put_build("1.2.0", &new_image);
+    ck_assert_int_eq(live_once(), RESTARTS);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert(runs(&new_image) && fake_idf.running != first);
+}
+END_TEST
+
+START_TEST(download_that_lost_power_goes_on)
+{
+    img_free(&new_image);
+    new_image = image_of("ESP32-C3", 4, 200000);
+    put_build("1.3.0", &new_image);
+    fake_idf.cut_at = 150; /* of 200 writes and 50 erases: behind the first step */
+    ck_assert_int_eq(live_once(), CUT);
+    ck_assert_int_eq(live_once(), RESTARTS);
+    ck_assert_msg(strstr(fake_idf.log, "65536 bytes of it are here") != NULL, "%s", fake_idf.log);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert(runs(&new_image));
+}
+END_TEST
+
+START_TEST(port_says_who_the_device_is)
+{
+    static struct otac_esp_idf esp;
+    struct otac_config config = {0};
+    ck_assert_int_eq(otac_esp_idf_open(&esp), OTAC_OK);
+    otac_esp_idf_identify(&esp, &config);
+    ck_assert_str_eq(config.mac, "24:0A:C4:A3:15:3C");
+    ck_assert_str_eq(config.chip, "ESP32-C3");
+    ck_assert_str_eq(config.family, "ESP32");
+    ck_assert_str_eq(config.version, "1.0.0");
+    ck_assert_uint_eq(config.slot_size, FAKE_IDF_SLOT);
+    struct otac_port port = otac_esp_idf_port(&esp);
+    ck_assert_int_eq(port.slot_begin(port.ctx, 0, FAKE_IDF_SLOT + 1), OTAC_E_NO_SPACE);
+    ck_assert_int_eq(port.slot_begin(port.ctx, 1, 16), OTAC_E_FLASH_ERASE); /* it runs */
+    otac_esp_idf_close(&esp);
+}
+END_TEST
+
+static Suite *make_suite(void)
+{
+    Suite *suite = suite_create("port_esp_idf");
+    TCase *tcase = tcase_create("port");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, device_takes_the_update_and_confirms_it);
+    tcase_add_test(tcase, power_cut_at_every_change_leaves_a_device_that_updates);
+    tcase_add_test(tcase, image_that_reaches_no_server_goes_back);
+    tcase_add_test(tcase, image_flashed_over_serial_is_not_taken_for_the_recorded_one);
+    tcase_add_test(tcase, second_update_goes_where_the_first_image_was);
+    tcase_add_test(tcase, download_that_lost_power_goes_on);
+    tcase_add_test(tcase, port_says_who_the_device_is);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
+
+OTAD_TEST_MAIN(make_suite)
