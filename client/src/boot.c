@@ -10,24 +10,17 @@ enum { TRIAL_OVER = 1 };
 int otac_roll_back(struct otac *c, int reason)
 {
     struct otac_record *r = &c->record;
-    const uint8_t failed = r->active, before = failed == 0 ? 1 : 0, trial = r->trial;
-    const uint32_t rejected = r->rejected;
-    const struct otac_report report = r->report;
+    const struct otac_head head = otac_record_head(c);
+    const uint8_t failed = r->active, before = failed == 0 ? 1 : 0;
     r->rejected = otac_fingerprint(&r->slot[failed]);
     r->report = (struct otac_report){OTAC_REPORT_ROLLED_BACK, reason, r->slot[failed].build};
     r->slot[failed].known = false;
     r->active = r->slot[before].known ? before : OTAC_NO_SLOT;
     r->trial = 0;
-    int err = otac_record_store(c);
-    if (err == OTAC_OK) {
+    int err = otac_record_change(c, &head);
+    r->slot[failed].known = err != OTAC_OK;
+    if (err == OTAC_OK)
         otac_log(c, OTAC_EV_ROLLED_BACK, reason);
-        return OTAC_OK;
-    }
-    r->rejected = rejected;
-    r->report = report;
-    r->slot[failed].known = true;
-    r->active = failed;
-    r->trial = trial;
     return err;
 }
 
@@ -69,21 +62,13 @@ int otac_boot(struct otac *c, const struct otac_port *port, void *buf, size_t bu
 int otac_confirm(struct otac *c)
 {
     struct otac_record *r = &c->record;
-    const uint8_t trial = r->trial;
-    const uint32_t rejected = r->rejected;
-    const struct otac_report report = r->report;
-    if (trial == 0 || c->restart_due)
+    const struct otac_head head = otac_record_head(c);
+    if (r->trial == 0 || c->restart_due)
         return OTAC_OK;
     r->trial = 0;
     r->rejected = 0;
     r->report = (struct otac_report){OTAC_REPORT_SUCCESS, 0, r->slot[r->active].build};
-    int err = otac_record_store(c);
-    if (err != OTAC_OK) {
-        r->trial = trial;
-        r->rejected = rejected;
-        r->report = report;
-    }
-    return err;
+    return otac_record_change(c, &head);
 }
 
 int otac_reject(struct otac *c)

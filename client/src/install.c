@@ -188,9 +188,8 @@ int otac_slot_check(struct otac *c, unsigned slot)
 static int switch_to(struct otac *c, unsigned slot)
 {
     struct otac_record *r = &c->record;
-    const uint8_t active = r->active, starts = c->config->trial_boots;
-    const uint32_t progress = r->progress, rejected = r->rejected, counter = r->counter;
-    const struct otac_report report = r->report;
+    const struct otac_head before = otac_record_head(c);
+    const uint8_t starts = c->config->trial_boots;
     const struct otac_report success = {OTAC_REPORT_SUCCESS, 0, c->answer.image.build};
     r->slot[slot] = c->answer.image;
     r->slot[slot].known = true;
@@ -203,16 +202,8 @@ static int switch_to(struct otac *c, unsigned slot)
     }
     if (c->config->sign_keys != NULL)
         r->counter = c->answer.counter;
-    int err = otac_record_store(c);
-    if (err == OTAC_OK)
-        return OTAC_OK;
-    r->slot[slot].known = false;
-    r->active = active;
-    r->progress = progress;
-    r->trial = 0;
-    r->report = report;
-    r->rejected = rejected;
-    r->counter = counter;
+    int err = otac_record_change(c, &before);
+    r->slot[slot].known = err == OTAC_OK;
     return err;
 }
 

@@ -79,6 +79,15 @@ int otac_record_load(struct otac *c) OTAC_MUSTCHECK;
 /** Stores c->record. @return OTAC_OK, OTAC_E_RECORD_IO (either the old or the new is stored) */
 int otac_record_store(struct otac *c) OTAC_MUSTCHECK;
 
+/** What stands in a record before its slots: kept aside while a save may still fail. */
+struct otac_head {
+    uint8_t bytes[offsetof(struct otac_record, slot)];
+};
+
+/** Stores c->record; should that fail, all but its slots becomes what it was at `before`. */
+int otac_record_change(struct otac *c, const struct otac_head *before) OTAC_MUSTCHECK;
+struct otac_head otac_record_head(const struct otac *c);
+
 /** Stores c->record, if that can be; for when the old one does nearly as well. */
 void otac_record_try(struct otac *c);
 

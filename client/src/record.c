@@ -157,6 +157,21 @@ int otac_record_store(struct otac *c)
     return OTAC_OK;
 }
 
+struct otac_head otac_record_head(const struct otac *c)
+{
+    struct otac_head head;
+    memcpy(head.bytes, &c->record, sizeof head.bytes);
+    return head;
+}
+
+int otac_record_change(struct otac *c, const struct otac_head *before)
+{
+    int err = otac_record_store(c);
+    if (err != OTAC_OK)
+        memcpy(&c->record, before->bytes, sizeof before->bytes);
+    return err;
+}
+
 void otac_record_try(struct otac *c)
 {
     int err = otac_record_store(c);
