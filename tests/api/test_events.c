@@ -124,7 +124,8 @@ START_TEST(an_update_is_told_from_check_in_to_installed)
     COMES(&s, "\"state\":\"sent\"");
     COMES(&s, "\"version\":\"1\",\"state\":\"in_progress\"}\n\n");
     check_in("lamp", MAC, "1");
-    COMES(&s, "\"state\":\"installed\",\"text\":\"it says it runs the version of this build\"}\n\n");
+    COMES(&s,
+          "\"state\":\"installed\",\"text\":\"it says it runs the version of this build\"}\n\n");
     struct reply r = get(&d, viewer, "/api/v1/products/lamp/updates"); /* it was durable */
     CK_TEXT("the ledger", r, "items.0.state", "installed");
     reply_free(&r);
