@@ -191,10 +191,12 @@ static void settle_earlier(struct http_req *req, const struct ask *a)
 }
 
 /* What is stored isn't yet what the decision must go by: a download's end, or what this very
- * check-in proves. */
+ * check-in proves. Or the writer is behind: a device that waits a moment is better than one whose
+ * evidence is dropped. */
 static bool must_wait(const struct ask *a)
 {
-    return overlay_unsettled(a->otad->overlay, a->row.product, a->in.mac) ||
+    return overlay_crowded(a->otad->overlay) ||
+           overlay_unsettled(a->otad->overlay, a->row.product, a->in.mac) ||
            (a->what != ASK_NOTHING && checkin_is_evidence(&a->row, &a->in.said, a->in.mode));
 }
 

@@ -35,6 +35,7 @@ struct overlay {
     struct shard shards[SHARDS];
     atomic_size_t n;
     size_t max;
+    atomic_size_t dropped; /* facts, since the start */
     _Atomic(struct writer *) writer;
     struct events *events; /* or NULL */
     struct batch batch;    /* the writer's: what the last fold changed, until it is durable */
@@ -240,6 +241,11 @@ bool overlay_note(struct overlay *o, const struct fact *fact)
             (void)atomic_fetch_add(&o->n, 1);
     }
     (void)pthread_mutex_unlock(&s->lock);
+    if (!kept && atomic_fetch_add(&o->dropped, 1) % 1000 == 0)
+        log_warn(o->log, "overlay.full",
+                 "dropped=%zu hint='the disk is too slow for so many devices at once; what they "
+                 "got is not all recorded'",
+                 atomic_load(&o->dropped));
     struct writer *writer = atomic_load(&o->writer);
     if (kept && !cheap && writer != NULL)
         writer_kick(writer);
@@ -265,6 +271,11 @@ bool overlay_unsettled(struct overlay *o, int64_t product, uint64_t mac)
     bool unsettled = slot != NULL && slot->transfers > 0;
     (void)pthread_mutex_unlock(&s->lock);
     return unsettled;
+}
+
+bool overlay_crowded(struct overlay *o)
+{
+    return atomic_load(&o->n) > o->max / 2;
 }
 
 bool overlay_any(struct overlay *o)

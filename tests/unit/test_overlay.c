@@ -44,7 +44,8 @@ static struct fact checkin(const struct world *w, uint64_t mac, const char *vers
 
 static struct fact serve(const struct world *w, uint64_t mac, int64_t id, int64_t at_s)
 {
-    struct fact f = {.kind = FACT_SERVE, .product = w->product, .mac = mac, .build = w->b.seq};
+    struct fact f = {
+        .kind = FACT_SERVE, .product = w->product, .mac = mac, .build = w->b.seq, .at_s = at_s};
     f.transfer = (struct transfer){
         .id = id, .size_bytes = 100, .address = "192.0.2.1", .started_at_s = at_s};
     return f;
@@ -264,8 +265,10 @@ START_TEST(full_overlay_drops_check_ins_and_keeps_transfers)
 {
     struct world w;
     world(&w, 5);
-    for (uint64_t mac = 1; mac <= 5; mac++)
+    for (uint64_t mac = 1; mac <= 5; mac++) {
+        ck_assert_int_eq(overlay_crowded(w.o), mac > 3); /* more than half is there */
         ck_assert(note(&w, checkin(&w, mac, "1", 10)));
+    }
     ck_assert(!note(&w, checkin(&w, 6, "1", 10)));
     ck_assert(!overlay_knows(w.o, w.product, 6));
     ck_assert(note(&w, checkin(&w, 5, "2", 20))); /* replaces: needs no room */
@@ -275,6 +278,7 @@ START_TEST(full_overlay_drops_check_ins_and_keeps_transfers)
     flush(&w, true);
     ck_assert_int_eq(store_int(w.s.db, "SELECT count(*) FROM device"), 5);
     ck_assert_int_eq(store_int(w.s.db, "SELECT count(*) FROM transfer"), 5);
+    ck_assert(!overlay_crowded(w.o));
     ck_assert(note(&w, checkin(&w, 6, "1", 30))); /* there is room again */
     world_close(&w);
 }

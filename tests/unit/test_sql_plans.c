@@ -36,6 +36,8 @@ static const struct {
      "the partial index holds only open transfers; every few seconds, on the writer"                                                    },
     {"update.c",      "sql_stayed_away",          "SCAN u USING INDEX update_waiting",
      "the partial index holds only updates that wait; every few seconds, on the writer"                                                 },
+    {"update.c",      "sql_fs_seen",              "SCAN u USING INDEX update_waiting",
+     "the partial index holds only updates that wait; every few seconds, on the writer"                                                 },
     {"channel.c",     "sql_of_build",             "USE TEMP B-TREE FOR ORDER BY",
      "sorts the few channels that point at one build"                                                                                   },
     {"key.c",         "sql_list",                 "SCAN k",                                  "keys are few, and the list is all of them"},
