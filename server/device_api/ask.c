@@ -197,7 +197,27 @@ static bool must_wait(const struct ask *a)
 {
     return overlay_crowded(a->otad->overlay) ||
            overlay_unsettled(a->otad->overlay, a->row.product, a->in.mac) ||
-           (a->what != ASK_NOTHING && checkin_is_evidence(&a->row, &a->in.said, a->in.mode));
+           (a->what != ASK_NOTHING &&
+            checkin_is_evidence(&a->row, &a->in.said, a->in.mode, a->what == ASK_IMAGE));
+}
+
+/* Loads, and says whether that isn't yet what the decision must go by. A commit in between may have
+ * taken with it both the sign that something was waiting and the truth of what was read before. */
+static enum otad_err load_settled(struct http_req *req, struct ask *a, bool *wait,
+                                  struct otad_errinfo *ei)
+{
+    for (int tries = 0; tries < 3; tries++) {
+        size_t commits = overlay_commits(a->otad->overlay);
+        enum otad_err err = load(req, 0, a, ei);
+        if (err != OTAD_E_OK)
+            return err;
+        *wait = a->in.mac != 0 && must_wait(a);
+        if (*wait || a->in.mac == 0 || a->decision.verdict != VERDICT_SERVE ||
+            commits == overlay_commits(a->otad->overlay))
+            return OTAD_E_OK;
+    }
+    *wait = true;
+    return OTAD_E_OK;
 }
 
 enum otad_err ask(struct http_req *req, const char *path_word, enum fact_ask what, ask_then then,
@@ -206,12 +226,13 @@ enum otad_err ask(struct http_req *req, const char *path_word, enum fact_ask wha
     struct ask a = {.otad = http_req_app(req), .what = what, .leased = true};
     identify(req, path_word, clock_wall_s(&a.otad->clock), &a.in);
     settle_earlier(req, &a);
-    enum otad_err err = load(req, 0, &a, ei);
+    bool wait = false;
+    enum otad_err err = load_settled(req, &a, &wait, ei);
     if (err == OTAD_E_NOENT)
         return http_reply_refuse(req, 404, "no_product");
     if (err != OTAD_E_OK)
         return err;
-    if (a.in.mac == 0 || !must_wait(&a))
+    if (!wait)
         return go_on(req, &a, then, ei);
     note_once(&a); /* what it says is written with what it waits for */
     return wait_and_go_on(req, &a, then, ei);

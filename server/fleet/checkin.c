@@ -189,7 +189,7 @@ struct decide_facts checkin_facts(const struct checkin_row *row, const struct de
 }
 
 bool checkin_is_evidence(const struct checkin_row *row, const struct device_facts *said,
-                         enum checkin_mode mode)
+                         enum checkin_mode mode, bool asks_image)
 {
     if (!row->has_update)
         return false;
@@ -197,8 +197,10 @@ bool checkin_is_evidence(const struct checkin_row *row, const struct device_fact
     bool installed = row->state == UPDATE_INSTALLED;
     if (identity_match(&facts.target, &facts.running, mode) != REASON_NONE)
         return !installed;
-    if (row->state == UPDATE_SENT || installed)
-        return !installed || facts.rolled_back;
+    if (installed)
+        return facts.rolled_back || (asks_image && said->version[0] == '\0');
+    if (row->state == UPDATE_SENT)
+        return true;
     bool open = row->state == UPDATE_IN_PROGRESS || row->state == UPDATE_FAILED;
     return open && row->attempts_max > 0 && row->attempts >= row->attempts_max;
 }

@@ -89,7 +89,7 @@ struct decide_facts checkin_facts(const struct checkin_row *row, const struct de
 /** Whether what a device says is evidence on its update to the target: then the ledger must have
  *  it before the answer is decided. False for the many check-ins that tell nothing new. */
 bool checkin_is_evidence(const struct checkin_row *row, const struct device_facts *said,
-                         enum checkin_mode mode);
+                         enum checkin_mode mode, bool asks_image);
 
 /** Whether what a device says is what it ran before an update: by its version, else its MD5. */
 bool checkin_is_before(const char *from_version, const char *from_md5,

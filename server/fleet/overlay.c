@@ -36,6 +36,7 @@ struct overlay {
     atomic_size_t n;
     size_t max;
     atomic_size_t dropped; /* facts, since the start */
+    atomic_size_t commits;
     _Atomic(struct writer *) writer;
     struct events *events; /* or NULL */
     struct batch batch;    /* the writer's: what the last fold changed, until it is durable */
@@ -273,6 +274,11 @@ bool overlay_unsettled(struct overlay *o, int64_t product, uint64_t mac)
     return unsettled;
 }
 
+size_t overlay_commits(struct overlay *o)
+{
+    return atomic_load(&o->commits);
+}
+
 bool overlay_crowded(struct overlay *o)
 {
     return atomic_load(&o->n) > o->max / 2;
@@ -355,6 +361,8 @@ static size_t forget(struct shard *s)
 static void settle(void *arg, bool durable)
 {
     struct overlay *o = arg;
+    if (durable)
+        (void)atomic_fetch_add(&o->commits, 1); /* before anything is forgotten */
     for (size_t i = 0; i < SHARDS; i++) {
         struct shard *s = &o->shards[i];
         (void)pthread_mutex_lock(&s->lock);

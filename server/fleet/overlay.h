@@ -79,6 +79,10 @@ bool overlay_knows(struct overlay *overlay, int64_t product, uint64_t mac);
  *  a decision about it must go by. */
 bool overlay_unsettled(struct overlay *overlay, int64_t product, uint64_t mac);
 
+/** Counts commits. When it has moved between two looks, what was read in between may be older than
+ *  what overlay_unsettled() then doesn't know any more. */
+size_t overlay_commits(struct overlay *overlay);
+
 /** Whether so much waits that whoever notes more should wait for the writer first. Those that do
  *  keep it from being dropped. */
 bool overlay_crowded(struct overlay *overlay);

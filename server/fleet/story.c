@@ -112,16 +112,26 @@ static bool came_for_the_image(const struct update *u, const struct story_checki
     return c->asks_image && u->polled_at_s > 0 && c->at_s - u->polled_at_s <= STORY_POLL_S;
 }
 
+/* A sketch that was inferred to run the build asks for its image: its own number is lower again. */
+static bool seen_installed(struct update *u, const struct story_checkin *c)
+{
+    if (c->as_before || (!c->known && came_for_the_image(u, c))) {
+        roll_back(u, c);
+        return true;
+    }
+    if (!c->poll || u->polled_at_s == 0)
+        return false;
+    u->polled_at_s = c->at_s;
+    return true;
+}
+
 bool story_checked_in(struct update *u, const struct story_checkin *c)
 {
     bool superseded = strcmp(u->cause, "superseded") == 0;
     if (c->same != REASON_NONE || (c->filesystem && u->state == UPDATE_SENT))
         return install(u, c);
-    if (u->state == UPDATE_INSTALLED) {
-        if (c->as_before)
-            roll_back(u, c);
-        return c->as_before;
-    }
+    if (u->state == UPDATE_INSTALLED)
+        return seen_installed(u, c);
     if (c->poll && u->state == UPDATE_SENT) {
         bool first = u->polled_at_s == 0;
         if (first)

@@ -161,6 +161,26 @@ START_TEST(image_long_after_a_poll_says_nothing)
 }
 END_TEST
 
+START_TEST(image_asked_for_after_an_inferred_install_is_the_old_version_back)
+{
+    struct update u = fresh(UPDATE_SENT);
+    struct story_checkin poll = seen(""), image = seen("");
+    poll.poll = image.asks_image = true;
+    poll.at_s = 200;
+    ck_assert(story_checked_in(&u, &poll));
+    story_stayed_away(&u, 200 + STORY_POLL_S + 1);
+    image.at_s = 1000;
+    ck_assert(!story_checked_in(&u, &image)); /* by hand: no sketch asked for the number before */
+    is("by hand", &u, UPDATE_INSTALLED, "");
+    poll.at_s = 2000;
+    ck_assert(story_checked_in(&u, &poll));
+    is("polled", &u, UPDATE_INSTALLED, "");
+    image.at_s = 2003;
+    ck_assert(story_checked_in(&u, &image));
+    is("asked for", &u, UPDATE_ROLLED_BACK, "");
+}
+END_TEST
+
 START_TEST(client_that_says_nothing_is_held_after_its_attempts)
 {
     struct update u = fresh(UPDATE_SENT);
@@ -335,6 +355,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, poll_then_image_is_the_old_version_back);
     tcase_add_test(t, poll_without_image_is_installed);
     tcase_add_test(t, image_long_after_a_poll_says_nothing);
+    tcase_add_test(t, image_asked_for_after_an_inferred_install_is_the_old_version_back);
     tcase_add_test(t, client_that_says_nothing_is_held_after_its_attempts);
     tcase_add_test(t, filesystem_that_says_nothing_is_installed_when_seen_again);
     tcase_add_test(t, token_opens_but_forgives_nothing);
