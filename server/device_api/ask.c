@@ -109,6 +109,8 @@ enum otad_err ask_again(struct http_req *req, int64_t build, struct ask *a, stru
 
 /* ---- waiting for the ledger ---------------------------------------------------------------- */
 
+#define LEDGER_WAIT_S 3 /* less than the 5 s after which the stock HTTPClient gives up */
+
 struct settling {
     struct write_job job; /* first: the writer knows only this */
     struct http_wait *wait;
@@ -172,7 +174,8 @@ static enum otad_err wait_and_go_on(struct http_req *req, const struct ask *a, a
     s->ask = *a;
     s->ask.waited = true;
     s->then = then;
-    (void)http_wait_start(req, wait, otad_config_int(o, &o->config.write_timeout_s), resume);
+    http_wait_optional(wait); /* a disk that hangs keeps no device from its answer */
+    (void)http_wait_start(req, wait, LEDGER_WAIT_S, resume);
     if (writer_submit(o->writer, &s->job, NULL) != OTAD_E_OK)
         http_wait_done(wait); /* too busy: what is on the disk must do */
     return OTAD_PENDING;

@@ -13,11 +13,6 @@
 #define MODES 4
 #define MODE_OFFSET 2
 
-static void free_bytes(uint8_t **bytes)
-{
-    free(*bytes);
-}
-
 /* What the device has of the file: no signature, no trailer. */
 static size_t image_part(const uint8_t *data, const struct build *b)
 {
@@ -37,6 +32,8 @@ static enum otad_err add_modes(const uint8_t *data, size_t n, char also[BLOB_IDE
         if (mode == data[MODE_OFFSET] || used + 2 * OTAD_MD5_LEN + 2 > BLOB_IDENTITIES_MAX)
             continue;
         enum otad_err err = image_md5_with_mode(data, n, mode, md5);
+        if (err == OTAD_E_INVALID)
+            return OTAD_E_OK; /* no such byte: nothing to learn, which is worth remembering too */
         if (err != OTAD_E_OK)
             return err;
         if (used > 0)
@@ -49,17 +46,16 @@ static enum otad_err add_modes(const uint8_t *data, size_t n, char also[BLOB_IDE
 static enum otad_err learn(struct db *db, const struct build *b, char also[BLOB_IDENTITIES_MAX],
                            struct otad_errinfo *ei)
 {
-    uint8_t *data OTAD_AUTO(free_bytes) = malloc((size_t)b->size_bytes);
+    uint8_t *data = malloc((size_t)b->size_bytes);
     if (data == NULL)
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
     enum otad_err err = blob_identities(db, b->image, also, ei);
     if (err == OTAD_E_OK)
         err = blob_read(db, b->image, data, (size_t)b->size_bytes, ei);
-    if (err != OTAD_E_OK)
-        return err;
-    err = add_modes(data, image_part(data, b), also);
-    /* No image with such a byte: there is nothing to learn, which is worth remembering too. */
-    return err == OTAD_E_INVALID ? OTAD_E_OK : err;
+    if (err == OTAD_E_OK)
+        err = add_modes(data, image_part(data, b), also);
+    free(data);
+    return err;
 }
 
 enum otad_err variants_learn(struct db *db, const struct build *b, bool *learned,

@@ -126,6 +126,7 @@ struct http {
 struct http_wait {
     atomic_int refs;  /* the request and the worker */
     atomic_int state; /* enum wait_state in wait.c: the first to change it wins */
+    bool optional;    /* see http_wait_optional() */
     struct http *http;
     struct http_req *req;
     struct http_wait *prev, *next;

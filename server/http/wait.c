@@ -23,6 +23,11 @@ void *http_wait_work(struct http_wait *wait)
     return wait->work;
 }
 
+void http_wait_optional(struct http_wait *wait)
+{
+    wait->optional = true;
+}
+
 void wait_release(struct http_wait *wait)
 {
     if (atomic_fetch_sub(&wait->refs, 1) != 1)
@@ -50,6 +55,7 @@ enum otad_err http_wait_start(struct http_req *req, struct http_wait *wait, int6
     req->stage = STAGE_WAIT;
     (void)pthread_mutex_lock(&http->waits_lock);
     if (http->stopping) {
+        wait->optional = false;
         atomic_store(&wait->state, EXPIRED); /* MHD calls again by itself: nothing to resume */
     } else {
         wait->next = http->waits;
@@ -102,6 +108,7 @@ size_t waits_expire(struct http *http, int64_t now_ms)
     for (struct http_wait *next, *wait = http->waits; wait != NULL; wait = next) {
         next = wait->next;
         if (now_ms >= wait->deadline_ms && win(wait, EXPIRED)) {
+            wait->optional = wait->optional && !http->stopping;
             unlink_and_resume(http, wait);
             n++;
         }
@@ -114,7 +121,7 @@ enum otad_err wait_resumed(struct http_req *req, struct otad_errinfo *ei)
 {
     struct http_wait *wait = OTAD_STEAL(req->wait);
     enum otad_err err;
-    if (atomic_load(&wait->state) == DONE) {
+    if (atomic_load(&wait->state) == DONE || wait->optional) {
         err = wait->resume(req, wait->work, ei);
     } else {
         (void)otad_fail(ei, OTAD_E_BUSY, "The storage did not answer in time");

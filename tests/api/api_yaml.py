@@ -289,7 +289,8 @@ def walk(doc, daemon, folder):
         a.ask("HEAD", "/static/fw_{name}.bin", 200, query="?" + token, key=False, name=name)
     a.ask("GET", "/static/fw_{name}.bin", 403, query="?token=x", key=False, name=name)
     report = {"result": "failed", "code": -100, "message": "no space", "build": second["id"]}
-    a.ask("POST", fw + "{mac}/report", 204, report, key=False, **device)
+    for _ in range(4):
+        a.ask("POST", fw + "{mac}/report", 204, report, key=False, **device)
     a.ask("POST", fw + "{mac}/report", 429, report, key=False, **device)
     a.ask("POST", fw + "{mac}/report", 400, {"result": "maybe"}, key=False, **device)
 

@@ -223,7 +223,7 @@ START_TEST(range_behind_zero_without_a_lease_makes_the_client_start_over)
 END_TEST
 
 static const char *const mutable_urls[] = {"/fw/lamp/latest", "/fw/lamp/latest.bin",
-                                           "/fw/lamp/" MAC ".bin", "/fw/lamp/latest?mac=" MAC};
+                                           ("/fw/lamp/" MAC ".bin"), ("/fw/lamp/latest?mac=" MAC)};
 
 START_TEST(lease_holds_though_the_channel_moved)
 {

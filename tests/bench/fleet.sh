@@ -31,8 +31,9 @@ start() {
     tries=0
     until [ -s "$dir/data/otad.addr" ]; do
         tries=$((tries + 1))
-        kill -0 "$pid" 2> /dev/null && [ $tries -lt 400 ] ||
+        if ! kill -0 "$pid" 2> /dev/null || [ $tries -gt 400 ]; then
             fail "otad does not start: $(cat "$dir/otad.log")"
+        fi
         sleep 0.05
     done
     port=$(sed 's/.*://' "$dir/data/otad.addr")
