@@ -10,7 +10,8 @@
 
 /** Reads 12 hex digits, bare or in pairs split by one kind of ':' or '-'.
  *  All-zero, all-one and multicast addresses are no device's and count as not a MAC.
- *  @return false, *out unchanged, on anything else.  Source: protocols.md sections 10 and 18.15. */
+ *  @return false, *out unchanged, on anything else.  Source: what docs/clients.md says clients
+ * send. */
 bool mac_parse(const char *text, uint64_t *out);
 
 /** Writes "30:AE:A4:84:36:F0". */

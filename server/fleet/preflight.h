@@ -22,7 +22,7 @@ struct fit_need {
  *  header must not exceed the chip (-107). ESP32: free space is the size of the next slot. What a
  *  device didn't say is no reason; filesystem images have no space report and always pass.
  *  @return REASON_NONE, REASON_WONT_FIT or REASON_WRONG_CHIP
- *  Source: protocols.md sections 2.4, 2.6, 5.2, 18.19, 18.27 */
+ *  Source: ESP8266httpUpdate.cpp and Updater.cpp, HTTPUpdate.cpp of their cores */
 enum reason preflight_check(const struct fit_need *need, const struct device_facts *said);
 
 struct preflight {

@@ -15,7 +15,7 @@ enum range_verdict {
 /** What part of `size` bytes (at least 1) a Range header asks for.
  *  Stricter than the RFC on purpose: several ranges, an unknown unit and malformed text are
  *  unsatisfiable instead of ignored, because a client that resumes would append a whole image to
- *  what it has (users.md C2). More lenient in one: an end past the last byte is clamped (ESP-IDF
+ *  what it has. More lenient in one: an end past the last byte is clamped (ESP-IDF
  *  asks for one byte too many when the image is smaller than its request).
  *  @param header       the header's value, or NULL
  *  @param first, last  byte positions, both inclusive; written only on RANGE_PART */
