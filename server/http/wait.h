@@ -22,12 +22,14 @@ void *http_wait_work(struct http_wait *wait);
 
 /** Suspends the request. Afterwards the worker must call http_wait_done() exactly once, even when
  *  queueing the work failed. When the deadline passes first, the request is answered 503 and the
- *  late result is thrown away (but see http_wait_optional()).  @return OTAD_PENDING, for the handler to return. */
+ *  late result is thrown away (but see http_wait_optional()).  @return OTAD_PENDING, for the
+ * handler to return. */
 enum otad_err http_wait_start(struct http_req *req, struct http_wait *wait, int64_t timeout_s,
                               http_resume resume);
 
 /** For work that makes an answer better and isn't needed for it; before http_wait_start(). When the
- *  deadline passes first, `resume` is called all the same: it must touch nothing of the worker's. */
+ *  deadline passes first, `resume` is called all the same: it must touch nothing of the worker's.
+ */
 void http_wait_optional(struct http_wait *wait);
 
 /** The worker is done with the work: wakes the request, gives up the worker's share. Thread-safe.
