@@ -27,6 +27,7 @@ static const char usage[] =
 
 struct work {
     struct fleet fleet;
+    uint8_t *image;
     struct fleet_device *devices;
     unsigned n, threads, wait_ms;
     unsigned percent[FLEET_FAULT_N];
@@ -238,7 +239,7 @@ static void read_image(struct work *w, const char *path)
     if (image == NULL || fread(image, 1, (size_t)n, f) != (size_t)n)
         die("the image can't be read");
     (void)fclose(f);
-    w->fleet.image = image;
+    w->fleet.image = w->image = image;
     w->fleet.image_n = (uint32_t)n;
 }
 
@@ -312,5 +313,8 @@ int main(int argc, char **argv)
     print_result(&w, (double)(now_ms() - began) / 1000);
     if (w.truth != NULL)
         write_truth(&w);
+    free(w.devices);
+    free(w.heap);
+    free(w.image);
     return w.stuck > 0 || w.wrong > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
