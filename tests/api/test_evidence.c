@@ -72,7 +72,7 @@ static size_t build(const char *slug, const char *version, uint64_t seed, size_t
 
 static void filesystem(const char *slug, const char *version)
 {
-    struct img img;
+    struct img img = {.n = 0};
     img_build_littlefs(4096, 16, 0, &img);
     const struct part parts[] = {
         {.name = "file",    .filename = "fs.bin", .data = img.data, .n = img.n},
