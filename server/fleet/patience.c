@@ -50,19 +50,33 @@ static enum otad_err judge_idle(struct db *db, int64_t now_s, int64_t stall_s, b
     return err;
 }
 
+/* The same turn in the story of each. */
+static enum otad_err turn_each(struct db *db, struct update updates[], size_t n,
+                               void (*turn)(struct update *u, int64_t at_s), int64_t now_s,
+                               struct batch *batch, struct otad_errinfo *ei)
+{
+    enum otad_err err = OTAD_E_OK;
+    for (size_t i = 0; i < n && err == OTAD_E_OK; i++) {
+        const struct update before = updates[i];
+        turn(&updates[i], now_s);
+        err = outcome_save(db, &updates[i], &before, batch, ei);
+    }
+    return err;
+}
+
+static void went_silent(struct update *u, int64_t at_s)
+{
+    story_silent(u, u->device_seen_s, at_s);
+}
+
 static enum otad_err judge_silent(struct db *db, int64_t now_s, bool *more, struct batch *batch,
                                   struct otad_errinfo *ei)
 {
     struct update silent[BATCH];
     size_t n;
     enum otad_err err = update_silent(db, now_s, 0, silent, BATCH, &n, ei);
-    for (size_t i = 0; i < n && err == OTAD_E_OK; i++) {
-        const struct update before = silent[i];
-        story_silent(&silent[i], silent[i].device_seen_s, now_s);
-        err = outcome_save(db, &silent[i], &before, batch, ei);
-    }
     *more = *more || n == BATCH;
-    return err;
+    return err == OTAD_E_OK ? turn_each(db, silent, n, went_silent, now_s, batch, ei) : err;
 }
 
 static enum otad_err judge_stayed_away(struct db *db, int64_t now_s, bool *more,
@@ -71,13 +85,8 @@ static enum otad_err judge_stayed_away(struct db *db, int64_t now_s, bool *more,
     struct update away[BATCH];
     size_t n;
     enum otad_err err = update_stayed_away(db, now_s - STORY_POLL_S, away, BATCH, &n, ei);
-    for (size_t i = 0; i < n && err == OTAD_E_OK; i++) {
-        const struct update before = away[i];
-        story_stayed_away(&away[i], now_s);
-        err = outcome_save(db, &away[i], &before, batch, ei);
-    }
     *more = *more || n == BATCH;
-    return err;
+    return err == OTAD_E_OK ? turn_each(db, away, n, story_stayed_away, now_s, batch, ei) : err;
 }
 
 static enum otad_err judge_filesystems(struct db *db, int64_t now_s, bool *more,
@@ -86,13 +95,8 @@ static enum otad_err judge_filesystems(struct db *db, int64_t now_s, bool *more,
     struct update seen[BATCH];
     size_t n;
     enum otad_err err = update_fs_seen(db, seen, BATCH, &n, ei);
-    for (size_t i = 0; i < n && err == OTAD_E_OK; i++) {
-        const struct update before = seen[i];
-        story_fs_seen(&seen[i], now_s);
-        err = outcome_save(db, &seen[i], &before, batch, ei);
-    }
     *more = *more || n == BATCH;
-    return err;
+    return err == OTAD_E_OK ? turn_each(db, seen, n, story_fs_seen, now_s, batch, ei) : err;
 }
 
 enum otad_err patience_judge(struct db *db, int64_t now_s, int64_t stall_s, bool *more,
