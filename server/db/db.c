@@ -64,6 +64,9 @@ static enum otad_err set_up(struct db *db, enum db_mode mode, struct otad_errinf
 {
     (void)sqlite3_extended_result_codes(db->handle, 1);
     (void)sqlite3_busy_handler(db->handle, wait_for_lock, NULL);
+    /* Else a table's partial indexes make SQLite look at every bound value and plan the statement
+     * anew for it, which costs many times what running it does. */
+    (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL);
     /* page_size counts only before the first table; 8 KiB halves the overflow pages of chunks. */
     if (mode == DB_WRITE)
         return db_exec(db,

@@ -177,6 +177,24 @@ START_TEST(cached_statement_forgets_its_parameters)
 }
 END_TEST
 
+/* A partial index that one of the values fits and the others don't. */
+START_TEST(new_values_do_not_plan_a_statement_anew)
+{
+    struct store s;
+    scratch(&s);
+    store_exec(s.db, "CREATE INDEX t_open ON t (n) WHERE x = 'open'");
+    for (int64_t i = 0; i < 10; i++) {
+        struct db_q q = db_query(s.db, "SELECT n FROM t WHERE n > :n AND x = :x");
+        db_bind_int(&q, ":n", i);
+        db_bind_text(&q, ":x", i % 2 == 0 ? "open" : "done");
+        ck_assert(!db_step(&q));
+        ck_assert_int_eq(sqlite3_stmt_status(q.stmt, SQLITE_STMTSTATUS_REPREPARE, 0), 0);
+        OK(db_end(&q, EI));
+    }
+    store_close(&s);
+}
+END_TEST
+
 START_TEST(more_statements_than_the_cache_holds_still_work)
 {
     static char sql[400][24];
@@ -444,6 +462,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, ended_statement_stays_ended);
     tcase_add_test(t, statement_in_use_is_prepared_again);
     tcase_add_test(t, cached_statement_forgets_its_parameters);
+    tcase_add_test(t, new_values_do_not_plan_a_statement_anew);
     tcase_add_test(t, more_statements_than_the_cache_holds_still_work);
     tcase_add_test(t, leaving_early_frees_the_statement);
     suite_add_tcase(s, t);
