@@ -15,8 +15,8 @@ image: base
 http: base
 fleet: base db image
 device_api: base db http fleet image
-admin_api: base db http fleet image
-push: base db http fleet image
+admin_api: base db http fleet image push
+push: base db fleet image
 cli: base db http fleet image device_api admin_api push'
 
 echo "$rules" | while IFS=: read -r folder allowed; do
