@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include <openssl/crypto.h>
@@ -69,6 +70,14 @@ enum otad_err digest_sha256(const void *data, size_t n, uint8_t out[OTAD_SHA256_
 enum otad_err digest_md5(const void *data, size_t n, uint8_t out[OTAD_MD5_LEN])
 {
     return one_shot(EVP_md5(), data, n, out);
+}
+
+enum otad_err digest_pbkdf2(const char *password, const char *salt, int iterations,
+                            uint8_t out[OTAD_SHA256_LEN])
+{
+    int ok = PKCS5_PBKDF2_HMAC(password, (int)strlen(password), (const unsigned char *)salt,
+                               (int)strlen(salt), iterations, EVP_sha256(), OTAD_SHA256_LEN, out);
+    return ok == 1 ? OTAD_E_OK : OTAD_E_INTERNAL;
 }
 
 bool digest_equal(const void *a, const void *b, size_t n)

@@ -34,6 +34,10 @@ enum otad_err digest_sha256(const void *data, size_t n,
 /** MD5 of one buffer. @return OTAD_E_OK or OTAD_E_INTERNAL. */
 enum otad_err digest_md5(const void *data, size_t n, uint8_t out[OTAD_MD5_LEN]) OTAD_MUSTCHECK;
 
+/** PBKDF2 (RFC 8018) with HMAC-SHA-256. @return OTAD_E_OK or OTAD_E_INTERNAL. */
+enum otad_err digest_pbkdf2(const char *password, const char *salt, int iterations,
+                            uint8_t out[OTAD_SHA256_LEN]) OTAD_MUSTCHECK;
+
 /** Compares n bytes in constant time. */
 bool digest_equal(const void *a, const void *b, size_t n);
 

@@ -83,6 +83,9 @@ struct push {
     const struct net_list *networks;
     uint16_t listen_first, listen_last; /* TCP ports to be connected back to; 0, 0 = any */
     const atomic_bool *cancel;          /* looked at ten times a second; NULL = never */
+    /* How long the device may be silent; 0 = as long as the step deserves: 40 s to be invited, 10 s
+     * to connect back and to read on, 60 s at the end. */
+    int64_t patience_ms;
 };
 
 /** How a step stands. The last one told of a step has outcome OK or FAILED. */
