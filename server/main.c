@@ -7,6 +7,7 @@
 
 #include "cli/cli.h"
 #include "cli/inspect.h"
+#include "cli/push.h"
 #include "version.h"
 
 static int cmd_version(int argc, char **argv)
@@ -22,11 +23,12 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *help;
 } commands[] = {
-    {"serve",   cmd_serve,   "run the firmware server"         },
-    {"key",     cmd_key,     "make, list and revoke API keys"  },
-    {"config",  cmd_config,  "check or print the configuration"},
-    {"inspect", cmd_inspect, "say what a firmware file is"     },
-    {"version", cmd_version, "print the version"               },
+    {"serve",   cmd_serve,   "run the firmware server"             },
+    {"key",     cmd_key,     "make, list and revoke API keys"      },
+    {"config",  cmd_config,  "check or print the configuration"    },
+    {"push",    cmd_push,    "update a device on this network, now"},
+    {"inspect", cmd_inspect, "say what a firmware file is"         },
+    {"version", cmd_version, "print the version"                   },
 };
 
 static int usage(FILE *to, int status)

@@ -2,85 +2,15 @@
  * Owns the inspect command: files in, one verdict each out. */
 #include "cli/inspect.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "cli/file.h"
 #include "image/image_json.h"
 
 #define EXIT_NOT_DELIVERABLE 1
 #define EXIT_UNREADABLE 2
-
-/** Bytes of a file: a mapping of a regular one, else what could be read. */
-struct content {
-    uint8_t *data;
-    size_t n, cap;
-    bool mapped;
-};
-
-static void content_free(struct content *c)
-{
-    if (c->mapped)
-        (void)munmap(c->data, c->n);
-    else
-        free(c->data);
-}
-
-static void fd_close(int *fd)
-{
-    if (*fd > STDIN_FILENO)
-        (void)close(*fd);
-}
-
-static bool grow(struct content *c)
-{
-    size_t cap = c->cap > 0 ? c->cap * 2 : 1u << 20;
-    uint8_t *grown = realloc(c->data, cap);
-    if (grown == NULL)
-        return false;
-    c->data = grown;
-    c->cap = cap;
-    return true;
-}
-
-/** @return 0 or an errno */
-static int read_stream(int fd, struct content *out)
-{
-    for (;;) {
-        if (out->n == out->cap && !grow(out))
-            return ENOMEM;
-        ssize_t got = read(fd, out->data + out->n, out->cap - out->n);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return errno;
-        if (got == 0)
-            return 0;
-        out->n += (size_t)got;
-    }
-}
-
-/** @return 0 or an errno */
-static int read_file(const char *name, struct content *out)
-{
-    struct stat st;
-    int fd OTAD_AUTO(fd_close) =
-        strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) != 0)
-        return errno;
-    if (!S_ISREG(st.st_mode) || st.st_size == 0 || fd == STDIN_FILENO)
-        return read_stream(fd, out);
-    void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (map == MAP_FAILED)
-        return errno;
-    *out = (struct content){.data = map, .n = (size_t)st.st_size, .mapped = true};
-    return 0;
-}
 
 /** The name as JSON text: bytes that are no UTF-8 become '?'. */
 static json_t *name_json(const char *name)
@@ -129,9 +59,9 @@ static int report_error(const char *name, const char *why, bool json)
 
 static int inspect_file(const char *name, bool json)
 {
-    struct content content OTAD_AUTO(content_free) = {0};
+    struct cli_file content OTAD_AUTO(cli_file_free) = {0};
     struct image_info info;
-    int error = read_file(name, &content);
+    int error = cli_file_read(name, &content);
     if (error != 0)
         return report_error(name, strerror(error), json);
     enum otad_err err = image_inspect(content.data, content.n, NULL, &info);

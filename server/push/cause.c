@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * Owns the likely causes of a failed push: from what was seen to what a person can look at, the
  * likeliest first. */
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/number.h"
 #include "push/run.h"
 
 enum push_cause run_cause_of(const char *words)
@@ -45,19 +47,21 @@ static bool too_large(const struct run *r)
 
 static void space(const struct run *r, struct lines *l)
 {
+    char size[NUMBER_TEXT], room[NUMBER_TEXT];
+    (void)number_text((int64_t)r->push->size_bytes, size);
     if (too_large(r))
-        line(l, "The image has %zu bytes, the device said it has room for %lld.",
-             r->push->size_bytes, (long long)r->push->free_space);
+        line(l, "The image has %s bytes, the device said it has room for %s.", size,
+             number_text(r->push->free_space, room));
     else if (r->push->esp32)
         line(l,
-             "The image (%zu bytes) doesn't fit its app slot: 1,310,720 bytes with the default "
+             "The image (%s bytes) doesn't fit its app slot: 1,310,720 bytes with the default "
              "partition table of a 4 MB board, whatever the size of its flash.",
-             r->push->size_bytes);
+             size);
     else
         line(l,
-             "The image (%zu bytes) doesn't fit beside the running sketch: both must fit into "
+             "The image (%s bytes) doesn't fit beside the running sketch: both must fit into "
              "the flash at once.",
-             r->push->size_bytes);
+             size);
 }
 
 static void not_listening(const struct run *r, struct lines *l)
@@ -129,9 +133,9 @@ static void stalled(const struct run *r, struct lines *l)
              "more: something else keeps it busy or it has crashed.");
     else
         line(l,
-             "Its network is gone or very weak: %lld bytes are on the way unacknowledged, %lld "
-             "segments were sent again.",
-             (long long)(r->seen.sent - r->seen.tcp_acked), (long long)r->seen.retransmitted);
+             "Its network is gone or very weak: %" PRId64
+             " bytes are on the way unacknowledged, %" PRId64 " segments were sent again.",
+             r->seen.sent - r->seen.tcp_acked, r->seen.retransmitted);
     line(l, "Its power supply is too weak for Wi-Fi and flash at once, and it has restarted.");
     line(l, "The sketch does other work while it updates: stop timers and tasks in "
             "ArduinoOTA.onStart().");

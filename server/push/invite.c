@@ -206,7 +206,7 @@ static int wait_for(struct run *r, int64_t ms, struct espota_reply *reply)
 static int latest_challenge(struct run *r, struct espota_reply *reply)
 {
     struct espota_reply next;
-    int more = 1;
+    int more = r->tries > 1;
     for (int i = 0; i < ROUNDS && more > 0 && reply->word == ESPOTA_CHALLENGE; i++) {
         more = wait_for(r, SETTLE_MS, &next);
         if (more > 0)

@@ -63,9 +63,7 @@ int64_t run_patience(const struct run *r, int64_t usual_ms)
 static void tell(struct run *r, enum push_outcome outcome)
 {
     struct push_result *result = r->result;
-    int64_t now_ms = run_ms(r), sending_ms = now_ms - r->sending_ms;
-    if (r->sending_ms > 0 && result->step == PUSH_SENDING)
-        result->bytes_per_s = result->bytes_acked * 1000 / (sending_ms > 0 ? sending_ms : 1);
+    int64_t now_ms = run_ms(r);
     result->took_ms = now_ms;
     if (r->tell == NULL)
         return;
@@ -84,6 +82,15 @@ void run_begin(struct run *r, enum push_step step)
 {
     r->result->step = step;
     tell(r, PUSH_RUNNING);
+}
+
+void run_acked(struct run *r, int64_t bytes)
+{
+    int64_t ms = run_ms(r) - r->sending_ms;
+    if (bytes <= r->result->bytes_acked)
+        return;
+    r->result->bytes_acked = bytes;
+    r->result->bytes_per_s = bytes * 1000 / (ms > 0 ? ms : 1); /* a stall behind it doesn't count */
 }
 
 void run_progress(struct run *r)

@@ -61,6 +61,8 @@ bool run_wait(struct run *r, struct pollfd *fds, size_t n, int64_t until_ms);
 /** A step begins, goes on, ends well, or fails. Detail: one sentence without a full stop. */
 void run_begin(struct run *r, enum push_step step);
 void run_progress(struct run *r);
+/** So many bytes are acknowledged by now. */
+void run_acked(struct run *r, int64_t bytes);
 bool run_ok(struct run *r, const char *fmt, ...) OTAD_PRINTF(2, 3);
 /** @return false */
 bool run_fail(struct run *r, enum push_cause cause, const char *fmt, ...) OTAD_PRINTF(3, 4);

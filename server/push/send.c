@@ -12,6 +12,7 @@
 
 #include <linux/sockios.h>
 
+#include "base/number.h"
 #include "push/acks.h"
 #include "push/run.h"
 
@@ -107,12 +108,15 @@ static int percent(const struct run *r)
 
 static bool broke(struct run *r, enum push_cause cause, const char *what)
 {
+    char acked[NUMBER_TEXT], size[NUMBER_TEXT], rate[NUMBER_TEXT];
     look_at_tcp(r);
-    return run_fail(r, cause,
-                    "%s at %d %%: it has acknowledged %" PRId64 " of %zu bytes, at %" PRId64
-                    " bytes a second; %" PRId64 " segments had to be sent again",
-                    what, percent(r), r->result->bytes_acked, r->push->size_bytes,
-                    r->result->bytes_per_s, r->seen.retransmitted);
+    return run_fail(
+        r, cause,
+        "%s at %d %%: it has acknowledged %s of %s bytes, at %s bytes a second; %" PRId64
+        " segments had to be sent again",
+        what, percent(r), number_text(r->result->bytes_acked, acked),
+        number_text((int64_t)r->push->size_bytes, size), number_text(r->result->bytes_per_s, rate),
+        r->seen.retransmitted);
 }
 
 static bool lost(struct run *r, int error)
@@ -189,7 +193,7 @@ static bool wait_for_chunk(struct run *r, struct acks *acks, int64_t before, siz
         int error;
         struct pollfd fd = {.fd = r->conn, .events = POLLIN};
         size_t counted = acks_count(acks, n);
-        r->result->bytes_acked = before + (int64_t)counted;
+        run_acked(r, before + (int64_t)counted);
         progress(r, told_ms);
         if (acks->error || acks->ok)
             return true;
@@ -207,7 +211,7 @@ static bool wait_for_chunk(struct run *r, struct acks *acks, int64_t before, siz
             return broke(r, PUSH_CAUSE_STALLED, "it stopped");
         }
     }
-    r->result->bytes_acked = before + (int64_t)n;
+    run_acked(r, before + (int64_t)n);
     return true;
 }
 
@@ -252,27 +256,29 @@ static bool send_all(struct run *r, struct acks *acks)
 bool run_send(struct run *r)
 {
     struct acks acks = {.n = 0};
+    char size[NUMBER_TEXT], rate[NUMBER_TEXT];
     r->sending_ms = run_ms(r);
     run_begin(r, PUSH_SENDING);
     if (!send_all(r, &acks))
         return false;
     look_at_tcp(r);
     run_progress(r);
-    return run_ok(r,
-                  "all %zu bytes are sent, at %" PRId64 " bytes a second; %" PRId64
-                  " segments had to be sent again",
-                  r->push->size_bytes, r->result->bytes_per_s, r->seen.retransmitted);
+    return run_ok(
+        r, "all %s bytes are sent, at %s bytes a second; %" PRId64 " segments had to be sent again",
+        number_text((int64_t)r->push->size_bytes, size), number_text(r->result->bytes_per_s, rate),
+        r->seen.retransmitted);
 }
 
 /* ---- the device's last word --------------------------------------------------------------- */
 
 static bool not_confirmed(struct run *r, const char *what)
 {
+    char size[NUMBER_TEXT], acked[NUMBER_TEXT];
     look_at_tcp(r);
     return run_fail(r, PUSH_CAUSE_NOT_CONFIRMED,
-                    "it got all %zu bytes (its TCP acknowledged %" PRId64 ") and %s without "
-                    "confirming",
-                    r->push->size_bytes, r->seen.tcp_acked, what);
+                    "it got all %s bytes (its TCP acknowledged %s) and %s without confirming",
+                    number_text((int64_t)r->push->size_bytes, size),
+                    number_text(r->seen.tcp_acked, acked), what);
 }
 
 bool run_finish(struct run *r)
@@ -287,7 +293,7 @@ bool run_finish(struct run *r)
         if (!run_wait(r, &fd, 1, until_ms))
             return false;
         int got = fd.revents != 0 ? receive(r, &acks, &error) : 0;
-        r->result->bytes_acked = before + (int64_t)acks_count(&acks, r->last);
+        run_acked(r, before + (int64_t)acks_count(&acks, r->last));
         if (got < 0)
             return not_confirmed(r,
                                  error == 0 ? "closed the connection" : "the connection broke off");
@@ -296,6 +302,6 @@ bool run_finish(struct run *r)
     }
     if (acks.error)
         return hear_out(r, &acks);
-    r->result->bytes_acked = (int64_t)r->push->size_bytes;
+    run_acked(r, (int64_t)r->push->size_bytes);
     return run_ok(r, "the device has verified the image and restarts with it");
 }
