@@ -17,7 +17,7 @@ SAN ?=
 FIRMWARE ?=
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
-LIBS := libmicrohttpd sqlite3 jansson libcrypto zlib libsystemd inih
+LIBS := libmicrohttpd sqlite3 jansson libcrypto zlib libsystemd inih avahi-client
 
 OTAD_CPPFLAGS := -D_GNU_SOURCE -Iinclude -Iserver -Iclient/include -I$(BUILD)/gen
 OTAD_CFLAGS = -std=c11 -pthread -fPIE -fstack-protector-strong \

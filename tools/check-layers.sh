@@ -16,7 +16,7 @@ http: base
 fleet: base db image
 device_api: base db http fleet image
 admin_api: base db http fleet image push
-push: base db fleet image
+push: base db fleet
 cli: base db http fleet image device_api admin_api push'
 
 echo "$rules" | while IFS=: read -r folder allowed; do

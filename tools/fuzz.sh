@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 seconds=${FUZZ_SECONDS:-60}
 out=build/fuzz
 sanitizers=address,undefined
-libs=$(pkg-config --libs check libcurl libmicrohttpd sqlite3 jansson libcrypto zlib libsystemd inih)
+libs=$(pkg-config --libs check libcurl libmicrohttpd sqlite3 jansson libcrypto zlib libsystemd inih avahi-client)
 mkdir -p "$out/artifacts" "$out/bin"
 failed=0
 for source in "$@"; do

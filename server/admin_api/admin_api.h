@@ -55,6 +55,8 @@ enum otad_err admin_keys_create(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_key_revoke(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_audit_list(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_stats(struct http_req *req, struct otad_errinfo *ei);
+/** Devices of this network that announce ArduinoOTA: see push/discovery.h. */
+enum otad_err admin_candidates(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_events(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_healthz(struct http_req *req, struct otad_errinfo *ei);
 

@@ -79,6 +79,9 @@ static const struct option_row rows[] = {
     {"retention", "interval_s", OPTION_INT, AT(retention_interval_s), "3600", 1, 86400, "s", NULL, NULL, true,
      "how long after the end of one search for what is old the next begins"},
 
+    {"push", "discovery", OPTION_BOOL, AT(discovery), "yes", 0, 0, "", NULL, NULL, false,
+     "listen for devices that announce ArduinoOTA by mDNS; needs avahi-daemon"},
+
     {"log", "level", OPTION_CHOICE, AT(log_level), "info", 0, 0, "", NULL, levels, true,
      "what is logged to stderr"},
     {"log", "format", OPTION_CHOICE, AT(log_format), "text", 0, 0, "", NULL, formats, false,

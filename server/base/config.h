@@ -44,6 +44,8 @@ struct config {
     int64_t builds_per_product;
     int64_t retention_interval_s;
 
+    bool discovery; /* of devices to push to, by mDNS */
+
     int64_t log_level;  /* enum log_level */
     int64_t log_format; /* 0 text, 1 json */
 };

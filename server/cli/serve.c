@@ -28,6 +28,7 @@
 #include "fleet/worker.h"
 #include "http/http.h"
 #include "http/stream.h"
+#include "push/discovery.h"
 #include "routes.h"
 
 /* Clients that may resume on a URL that names no build: 4 MiB at most. */
@@ -136,6 +137,8 @@ static enum otad_err start_workers(struct daemon *d, struct otad_errinfo *ei)
         d->patience = patience_new(o, d->left_open);
     }
     d->retention = retention_new(o);
+    if (o->config.discovery)
+        o->discovery = discovery_new(o->log);
     if (o->writer == NULL || o->blobs == NULL || o->worker == NULL || d->patience == NULL ||
         d->retention == NULL)
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory starting the workers");
@@ -242,6 +245,7 @@ static void stop(struct daemon *d)
     if (o->events != NULL)
         events_set_listener(o->events, NULL, NULL);
     http_free(&d->http); /* writer and loader have told their last wait */
+    discovery_free(&o->discovery);
     overlay_free(&o->overlay);
     admission_free(&o->admission);
     leases_free(&o->leases);

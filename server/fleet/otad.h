@@ -20,6 +20,7 @@ struct admission;
 struct leases;
 struct events;
 struct answer_cache;
+struct discovery;
 
 /** All parts are thread-safe; each lives until the threads that use it have ended. */
 struct otad {
@@ -35,6 +36,7 @@ struct otad {
     struct leases *leases;
     struct events *events;
     struct answer_cache *answers;
+    struct discovery *discovery;    /* NULL = it is off */
     uint8_t url_key[TOKEN_KEY_LEN]; /* tokens of /static URLs are made with it */
     _Atomic int64_t
         key_refused_ms;           /* monotonic: a missing product key was last logged, 0 = never */

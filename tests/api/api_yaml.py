@@ -223,6 +223,7 @@ def walk(doc, daemon, folder):
     lamp = {"product": "lamp"}
     a.ask("GET", "/healthz", 200, key=False)
     a.ask("HEAD", "/healthz", 200, key=False)
+    a.ask("GET", "/api/v1/candidates", 200)
     a.ask("GET", "/api/v1/endpoints", 200)
     a.ask("GET", "/api/v1/products", 401, key=False)
     a.ask("POST", "/api/v1/products", 201, {"slug": "lamp", "name": "Lamp"})
