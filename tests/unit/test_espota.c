@@ -22,6 +22,22 @@ START_TEST(invitation_names_command_port_size_and_md5)
 }
 END_TEST
 
+/* What each framework's own espota.py was recorded to send: of an ESP32 core 2.0.4, and an ESP8266.
+ */
+START_TEST(invitations_are_those_of_the_stock_tools)
+{
+    char text[ESPOTA_DATAGRAM_MAX];
+    const struct espota_offer esp32 = {
+        .port = 41023, .size_bytes = 1072, .md5 = "b9755c28334d57e26a66afb515e09d20"};
+    const struct espota_offer fs = {
+        .fs = true, .port = 41004, .size_bytes = 4000, .md5 = "cdb68a6a0bed5ad5361294626788d1e1"};
+    (void)espota_invite(&esp32, text);
+    ck_assert_str_eq(text, "0 41023 1072 b9755c28334d57e26a66afb515e09d20\n");
+    (void)espota_invite(&fs, text);
+    ck_assert_str_eq(text, "100 41004 4000 cdb68a6a0bed5ad5361294626788d1e1\n");
+}
+END_TEST
+
 static const struct {
     enum espota_hash hash;
     const char *nonce, *want;
@@ -118,6 +134,7 @@ static Suite *suite(void)
     Suite *s = suite_create("espota");
     TCase *t = tcase_create("said");
     tcase_add_test(t, invitation_names_command_port_size_and_md5);
+    tcase_add_test(t, invitations_are_those_of_the_stock_tools);
     tcase_add_loop_test(t, answer_row, 0, (int)OTAD_COUNT(answers));
     tcase_add_test(t, answer_of_a_sketch_that_holds_an_md5_differs);
     tcase_add_test(t, long_names_change_no_lengths);
