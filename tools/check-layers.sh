@@ -32,7 +32,7 @@ done > "$found"
 grep -rnE '#include <microhttpd' server --include=*.[ch] | grep -v '^server/http/' >> "$found" || true
 grep -rnE '#include <sqlite3' server --include=*.[ch] | grep -vE '^server/(db|fleet)/' >> "$found" || true
 grep -rnE '#include <gnutls' server --include=*.[ch] | grep -v '^server/http/tls' >> "$found" || true
-grep -rnE '#include <openssl' server --include=*.[ch] | grep -vE '^server/(base/digest|fleet/token|fleet/signature)\.' >> "$found" || true
+grep -rnE '#include <openssl' server --include=*.[ch] | grep -vE '^server/(base/digest|fleet/token|fleet/seal|fleet/signature)\.' >> "$found" || true
 grep -rnE '\b(sprintf|strcpy|strcat|atoi|strtok|gets)\(' server client include --include=*.[ch] >> "$found" || true
 grep -rnE '#include "(base|db|http|fleet|image)/' client --include=*.[ch] >> "$found" || true
 if [ -s "$found" ]; then

@@ -47,6 +47,11 @@ enum otad_err admin_device_explain(struct http_req *req, struct otad_errinfo *ei
 enum otad_err admin_device_url(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_build_url(struct http_req *req, struct otad_errinfo *ei);
 
+/** Updates that otad begins, by espota: see push/jobs.h. */
+enum otad_err admin_device_push(struct http_req *req, struct otad_errinfo *ei);
+enum otad_err admin_push_read(struct http_req *req, struct otad_errinfo *ei);
+enum otad_err admin_push_cancel(struct http_req *req, struct otad_errinfo *ei);
+
 enum otad_err admin_updates_list(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_update_read(struct http_req *req, struct otad_errinfo *ei);
 

@@ -53,6 +53,8 @@ static void done(struct write_job *job, enum otad_err err, const struct otad_err
         change_tell(c->otad->events, &c->audit, c->product.id);
         batch_tell(&c->batch, c->otad->events);
     }
+    if (c->ended != NULL)
+        c->ended(c, err == OTAD_E_OK);
     c->err = err;
     c->ei = *ei;
     http_wait_done(c->wait);
@@ -91,12 +93,25 @@ static enum otad_err read_body(struct http_req *req, const char *const *known_ke
 /* The last name of the route's path says what is changed. */
 static void set_name(const struct http_req *req, struct change *c)
 {
-    static const char *const names[] = {"build", "channel", "mac", "key"};
+    static const char *const names[] = {"build", "channel", "mac", "key", "push"};
     for (size_t i = 0; i < OTAD_COUNT(names); i++) {
         const char *value = http_req_param(req, names[i]);
         if (value[0] != '\0')
             (void)snprintf(c->name, sizeof c->name, "%s", value);
     }
+}
+
+/* Secrets are not for the audit: that they were given is. */
+static char *text_without_secrets(json_t *body)
+{
+    static const char *const secrets[] = {"password", "push_password"};
+    json_t *copy = json_copy(body);
+    for (size_t i = 0; copy != NULL && i < OTAD_COUNT(secrets); i++)
+        if (json_is_string(json_object_get(copy, secrets[i])))
+            (void)json_object_set_new(copy, secrets[i], json_string("(not shown)"));
+    char *text = copy != NULL ? json_dumps(copy, JSON_COMPACT) : NULL;
+    json_decref(copy);
+    return text;
 }
 
 static void set_audit(const struct http_req *req, struct change *c, const char *action)
@@ -108,7 +123,7 @@ static void set_audit(const struct http_req *req, struct change *c, const char *
     (void)snprintf(a->action, sizeof a->action, "%s", action);
     (void)snprintf(a->product, sizeof a->product, "%s", http_req_param(req, "product"));
     (void)snprintf(a->object, sizeof a->object, "%s", c->name);
-    char *text = json_dumps(c->body, JSON_COMPACT);
+    char *text = text_without_secrets(c->body);
     (void)snprintf(a->detail, sizeof a->detail, "%s", text != NULL ? text : "");
     free(text);
 }

@@ -31,6 +31,10 @@ struct change {
     enum http_access role;          /* of the key */
     char base_url[OPTION_TEXT_MAX]; /* of absolute URLs in the answer */
     int64_t now_s;
+    /** Told once, on the writer thread, how it ended, before the answer; NULL = nobody. Must not
+     *  block. */
+    void (*ended)(struct change *c, bool durable);
+    void *extra;        /* the apply's, for ended() */
     struct batch batch; /* states of updates that it changes */
     json_t *result;     /* owned; NULL = 204 */
     unsigned status;

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/mac.h"
 #include "fleet/ledger.h"
+#include "fleet/push_password.h"
 #include "http/reply.h"
 
 static enum otad_err read_mac(const char *text, uint64_t *out, struct otad_errinfo *ei)
@@ -178,6 +179,18 @@ static enum otad_err set_channel(struct change *c, struct db *db, struct device 
     return err;
 }
 
+/* "push_password": a text, or null or "" to forget it. */
+static enum otad_err set_password(struct change *c, struct db *db, const struct device *d,
+                                  struct otad_errinfo *ei)
+{
+    const char *password;
+    enum otad_err err =
+        json_get_str(c->body, "push_password", PUSH_PASSWORD_MAX, false, &password, ei);
+    if (err != OTAD_E_OK || json_object_get(c->body, "push_password") == NULL)
+        return err;
+    return push_password_set(db, c->otad->seal_key, c->product.id, d->mac, password, ei);
+}
+
 static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo *ei)
 {
     struct device d;
@@ -197,6 +210,8 @@ static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo
         (void)snprintf(d.note, sizeof d.note, "%s", note);
     if (err == OTAD_E_OK)
         err = device_save(db, &d, ei);
+    if (err == OTAD_E_OK)
+        err = set_password(c, db, &d, ei);
     if (err != OTAD_E_OK)
         return err;
     c->result = shape_device(db, c->product.slug, &d, ei);
@@ -205,7 +220,8 @@ static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo
 
 enum otad_err admin_device_change(struct http_req *req, struct otad_errinfo *ei)
 {
-    static const char *const known[] = {"pin", "channel", "held", "blocked", "note", NULL};
+    static const char *const known[] = {"pin",  "channel",       "held", "blocked",
+                                        "note", "push_password", NULL};
     return change_submit(req, "device.change", change, known, ei);
 }
 

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "fleet/blob.h"
 #include "fleet/channel.h"
+#include "fleet/push_password.h"
 #include "http/reply.h"
 #include "image/image.h"
 
@@ -153,6 +154,18 @@ static enum otad_err set_policy(json_t *body, struct product_policy *policy,
     return err;
 }
 
+/* "push_password" of all devices that have none of their own: a text, or null or "" to forget it.
+ */
+static enum otad_err set_password(struct change *c, struct db *db, struct otad_errinfo *ei)
+{
+    const char *password;
+    enum otad_err err =
+        json_get_str(c->body, "push_password", PUSH_PASSWORD_MAX, false, &password, ei);
+    if (err != OTAD_E_OK || json_object_get(c->body, "push_password") == NULL)
+        return err;
+    return push_password_set(db, c->otad->seal_key, c->product.id, 0, password, ei);
+}
+
 static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo *ei)
 {
     struct product p = c->product;
@@ -178,6 +191,8 @@ static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo
         err = set_policy(c->body, &p.policy, ei);
     if (err == OTAD_E_OK)
         err = product_save(db, &p, ei);
+    if (err == OTAD_E_OK)
+        err = set_password(c, db, ei);
     if (err != OTAD_E_OK)
         return err;
     c->result = shape_product(db, &p, ei);
@@ -186,20 +201,10 @@ static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo
 
 enum otad_err admin_product_change(struct http_req *req, struct otad_errinfo *ei)
 {
-    static const char *const known[] = {"name",
-                                        "chip",
-                                        "default_channel",
-                                        "disabled",
-                                        "max_devices",
-                                        "access",
-                                        "client",
-                                        "attempts",
-                                        "attempts_window_s",
-                                        "patience_s",
-                                        "stop_failures",
-                                        "stop_percent",
-                                        "stop_window_s",
-                                        NULL};
+    static const char *const known[] = {
+        "name",          "chip",         "default_channel", "disabled",          "max_devices",
+        "access",        "client",       "attempts",        "attempts_window_s", "patience_s",
+        "stop_failures", "stop_percent", "stop_window_s",   "push_password",     NULL};
     return change_submit(req, "product.change", change, known, ei);
 }
 

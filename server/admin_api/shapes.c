@@ -10,6 +10,7 @@
 #include "base/mac.h"
 #include "fleet/blob.h"
 #include "fleet/meaning.h"
+#include "fleet/push_password.h"
 #include "fleet/report.h"
 #include "fleet/story.h"
 #include "fleet/transfer.h"
@@ -36,16 +37,23 @@ static int add_policy(json_t *shape, const struct product_policy *p)
     return json_object_update_new(shape, policy);
 }
 
+/* Whether a password for pushes is set; never which. */
+static int has_password(struct db *db, int64_t product, uint64_t mac)
+{
+    bool set = false;
+    return push_password_is_set(db, product, mac, &set, NULL) == OTAD_E_OK && set;
+}
+
 json_t *shape_product(struct db *db, const struct product *p, struct otad_errinfo *ei)
 {
-    (void)db;
     json_t *shape = json_pack(
-        "{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "slug", p->slug, "name",
-        p->name, "chip", p->chip, "disabled", p->disabled, "access", product_access_name(p->access),
-        "client", product_client_name(p->client), "default_channel", p->default_channel,
-        "max_devices", (json_int_t)p->max_devices, "devices", (json_int_t)p->device_count,
-        "anonymous_checkins", (json_int_t)p->anonymous_checkins, "last_number",
-        (json_int_t)p->last_number, "created_at", json_time(p->created_at_s));
+        "{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:o}", "slug", p->slug,
+        "name", p->name, "chip", p->chip, "disabled", p->disabled, "access",
+        product_access_name(p->access), "client", product_client_name(p->client), "default_channel",
+        p->default_channel, "max_devices", (json_int_t)p->max_devices, "devices",
+        (json_int_t)p->device_count, "anonymous_checkins", (json_int_t)p->anonymous_checkins,
+        "last_number", (json_int_t)p->last_number, "push_password", has_password(db, p->id, 0),
+        "created_at", json_time(p->created_at_s));
     if (shape != NULL && add_policy(shape, &p->policy) != 0) {
         json_decref(shape);
         shape = NULL;
@@ -149,7 +157,7 @@ json_t *shape_device(struct db *db, const char *slug, const struct device *d,
     mac_text(d->mac, mac);
     return checked(
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:b, s:b, s:o, s:o, s:o, s:b, s:o,"
-                  " s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o}",
+                  " s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o, s:b}",
                   "mac", mac, "product", slug, "version", d->last.version, "chip", d->last.chip,
                   "address", d->last.address, "channel", d->channel, "pin", pin_of(db, d), "held",
                   d->held, "blocked", d->blocked, "note", json_text(d->note), "first_seen",
@@ -158,20 +166,30 @@ json_t *shape_device(struct db *db, const char *slug, const struct device *d,
                   "sha256", d->last.sha256, "agent", d->last.agent, "mode", d->last.mode,
                   "free_space", bytes_or_null(d->last.free_space), "chip_size",
                   bytes_or_null(d->last.chip_size), "interval_s", (json_int_t)d->interval_s,
-                  "expected_at", expected_at(d->last.at_s, d->interval_s)),
+                  "expected_at", expected_at(d->last.at_s, d->interval_s), "push_password",
+                  has_password(db, d->product, d->mac)),
         ei);
 }
 
+/* The transfers of an update, being gathered. */
+struct transfers {
+    struct db *db;
+    json_t *items;
+};
+
 static enum otad_err add_transfer(void *arg, const struct transfer *t)
 {
-    json_t *item =
-        json_pack("{s:o, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o}", "id",
-                  json_id(t->id), "state", transfer_state_name(t->state), "cause", t->cause, "size",
-                  (json_int_t)t->size_bytes, "bytes_acked", (json_int_t)t->bytes_acked, "resumed",
-                  (json_int_t)t->resumed, "bytes_per_s", (json_int_t)t->bytes_per_s, "client",
-                  t->client, "address", t->address, "detail", t->detail, "started_at",
-                  json_time(t->started_at_s), "ended_at", json_time(t->ended_at_s));
-    return json_array_append_new(arg, item) == 0 ? OTAD_E_OK : OTAD_E_NOMEM;
+    struct transfers *all = arg;
+    json_t *item = json_pack(
+        "{s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:o, s:o}", "id", json_id(t->id),
+        "kind", transfer_kind_name(t->kind), "state", transfer_state_name(t->state), "cause",
+        t->cause, "size", (json_int_t)t->size_bytes, "bytes_acked", (json_int_t)t->bytes_acked,
+        "resumed", (json_int_t)t->resumed, "bytes_per_s", (json_int_t)t->bytes_per_s, "client",
+        t->client, "address", t->address, "detail", t->detail, "started_at",
+        json_time(t->started_at_s), "ended_at", json_time(t->ended_at_s));
+    if (t->kind == TRANSFER_PUSH)
+        (void)json_object_set_new(item, "steps", shape_push_steps(all->db, t->id));
+    return json_array_append_new(all->items, item) == 0 ? OTAD_E_OK : OTAD_E_NOMEM;
 }
 
 /* The reports of one update, and the device they came from. */
@@ -235,9 +253,10 @@ json_t *shape_update(struct db *db, const char *slug, const struct update *u,
     char mac[OTAD_MAC_TEXT];
     mac_text(u->mac, mac);
     json_t *transfers = json_array(), *reports = json_array();
+    struct transfers sent = {.db = db, .items = transfers};
     struct reports told = {.items = reports, .db = db, .update = u};
     if (transfers == NULL || reports == NULL ||
-        transfer_list(db, u->id, add_transfer, transfers, ei) != OTAD_E_OK ||
+        transfer_list(db, u->id, add_transfer, &sent, ei) != OTAD_E_OK ||
         report_list(db, u->id, add_report, &told, ei) != OTAD_E_OK) {
         json_decref(transfers);
         json_decref(reports);

@@ -30,6 +30,9 @@ json_t *shape_update(struct db *db, const char *slug, const struct update *u,
 
 /** The story of an update: an array of {at, kind(state|download|report), text}, oldest first. */
 json_t *shape_story(struct db *db, int64_t update, struct otad_errinfo *ei);
+/** The steps of a push that have ended: an array of {step, outcome, began_at, took_ms, tries,
+ * detail}, in order. */
+json_t *shape_push_steps(struct db *db, int64_t transfer);
 json_t *shape_preflight(const struct preflight *p);
 json_t *shape_key(const struct key *k);
 json_t *shape_product_key(const struct product_key *k);

@@ -32,6 +32,31 @@ bool address_is_listen(const char *text)
     return address_split(text, host, port);
 }
 
+bool address_ports(const char *text, uint16_t *first, uint16_t *last)
+{
+    char *end;
+    if (text[0] == '\0') {
+        *first = *last = 0;
+        return true;
+    }
+    unsigned long low = isdigit((unsigned char)text[0]) ? strtoul(text, &end, 10) : 0, high = low;
+    if (low == 0)
+        return false;
+    if (*end == '-' && isdigit((unsigned char)end[1]))
+        high = strtoul(end + 1, &end, 10);
+    if (*end != '\0' || high < low || high > UINT16_MAX)
+        return false;
+    *first = (uint16_t)low;
+    *last = (uint16_t)high;
+    return true;
+}
+
+bool address_is_ports(const char *text)
+{
+    uint16_t first, last;
+    return address_ports(text, &first, &last);
+}
+
 bool address_is_base_url(const char *text)
 {
     if (text[0] == '\0')

@@ -4,6 +4,7 @@
 #define OTAD_BASE_ADDRESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define ADDRESS_HOST_MAX 256 /* bytes of a host, NUL included */
 #define ADDRESS_PORT_MAX 8
@@ -14,6 +15,13 @@ bool address_split(const char *text, char host[ADDRESS_HOST_MAX], char port[ADDR
 
 /** Whether address_split() takes it. */
 bool address_is_listen(const char *text);
+
+/** Reads a range of ports: "40000-40009", "40000", or "" for any (0 and 0).
+ *  @return false, outputs unchanged, on anything else */
+bool address_ports(const char *text, uint16_t *first, uint16_t *last);
+
+/** Whether address_ports() takes it. */
+bool address_is_ports(const char *text);
 
 /** Whether text is "" or "http://HOST…" / "https://HOST…" of printable ASCII without blanks,
  * quotes, query and fragment: fit to be put before a path. */

@@ -79,6 +79,12 @@ static const struct option_row rows[] = {
     {"retention", "interval_s", OPTION_INT, AT(retention_interval_s), "3600", 1, 86400, "s", NULL, NULL, true,
      "how long after the end of one search for what is old the next begins"},
 
+    {"push", "concurrent_max", OPTION_INT, AT(pushes_max), "4", 0, 64, "", NULL, NULL, false,
+     "pushes (espota) that run at a time, further ones wait; 0 means that none may be made"},
+    {"push", "listen_ports", OPTION_TEXT, AT(push_ports), "", 0, 0, "PORTS", NULL, NULL, true,
+     "TCP ports that devices connect back to, e.g. 40000-40009, for firewalls; empty: any"},
+    {"push", "networks", OPTION_LIST, AT(push_networks), "", 0, 0, "NET", NULL, NULL, true,
+     "networks that may be pushed to besides private, link-local and loopback ones"},
     {"push", "discovery", OPTION_BOOL, AT(discovery), "yes", 0, 0, "", NULL, NULL, false,
      "listen for devices that announce ArduinoOTA by mDNS; needs avahi-daemon"},
 

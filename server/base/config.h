@@ -44,6 +44,9 @@ struct config {
     int64_t builds_per_product;
     int64_t retention_interval_s;
 
+    int64_t pushes_max; /* at a time; 0 = pushing is off */
+    char push_ports[OPTION_TEXT_MAX];
+    struct option_list push_networks;
     bool discovery; /* of devices to push to, by mDNS */
 
     int64_t log_level;  /* enum log_level */

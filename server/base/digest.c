@@ -7,8 +7,10 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/kdf.h>
 
 struct digest {
     EVP_MD_CTX *md5;
@@ -78,6 +80,28 @@ enum otad_err digest_pbkdf2(const char *password, const char *salt, int iteratio
     int ok = PKCS5_PBKDF2_HMAC(password, (int)strlen(password), (const unsigned char *)salt,
                                (int)strlen(salt), iterations, EVP_sha256(), OTAD_SHA256_LEN, out);
     return ok == 1 ? OTAD_E_OK : OTAD_E_INTERNAL;
+}
+
+enum otad_err digest_hkdf(const uint8_t *secret, size_t n, const char *purpose,
+                          uint8_t out[OTAD_SHA256_LEN])
+{
+    char digest[] = "SHA256", info[64];
+    uint8_t in[64];
+    if (n > sizeof in || strlen(purpose) >= sizeof info)
+        return OTAD_E_INTERNAL;
+    memcpy(in, secret, n);
+    memcpy(info, purpose, strlen(purpose) + 1);
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, in, n),
+        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, strlen(info)),
+        OSSL_PARAM_construct_end()};
+    EVP_KDF *kdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_HKDF, NULL);
+    EVP_KDF_CTX *ctx = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
+    bool ok = ctx != NULL && EVP_KDF_derive(ctx, out, OTAD_SHA256_LEN, params) == 1;
+    EVP_KDF_CTX_free(ctx);
+    EVP_KDF_free(kdf);
+    return ok ? OTAD_E_OK : OTAD_E_INTERNAL;
 }
 
 bool digest_equal(const void *a, const void *b, size_t n)

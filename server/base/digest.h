@@ -38,6 +38,11 @@ enum otad_err digest_md5(const void *data, size_t n, uint8_t out[OTAD_MD5_LEN]) 
 enum otad_err digest_pbkdf2(const char *password, const char *salt, int iterations,
                             uint8_t out[OTAD_SHA256_LEN]) OTAD_MUSTCHECK;
 
+/** HKDF (RFC 5869) with SHA-256: a key for one purpose, of a secret.
+ *  @return OTAD_E_OK or OTAD_E_INTERNAL */
+enum otad_err digest_hkdf(const uint8_t *secret, size_t n, const char *purpose,
+                          uint8_t out[OTAD_SHA256_LEN]) OTAD_MUSTCHECK;
+
 /** Compares n bytes in constant time. */
 bool digest_equal(const void *a, const void *b, size_t n);
 

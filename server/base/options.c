@@ -95,6 +95,7 @@ static const struct form {
     {"ADDR:PORT", address_is_listen,   "ADDR:PORT, e.g. 0.0.0.0:8070 or [::]:8070"                             },
     {"URL",       address_is_base_url, "http://HOST or https://HOST, or nothing"                               },
     {"NET",       net_is_net,          "an address or a network, e.g. 192.168.1.2, 10.0.0.0/8 or 2001:db8::/32"},
+    {"PORTS",     address_is_ports,    "a port or a range of them, e.g. 40000-40009, or nothing"               },
     {"HOST",      address_is_host,     "a name without scheme and port, e.g. fw.example.net"                   },
 };
 

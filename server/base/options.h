@@ -38,7 +38,7 @@ struct option_row {
     const char *fallback; /* the default, as text */
     int64_t min, max;     /* OPTION_INT and OPTION_SIZE, both allowed */
     const char *unit; /* "s", "bytes", …; of texts their form: "ADDR:PORT", "URL", "NET" (an address
-                         or network), "HOST" (a name); "" = none */
+                         or network), "HOST" (a name), "PORTS" (FIRST-LAST); "" = none */
     const char *flag;           /* without dashes, or NULL */
     const char *const *choices; /* NULL-terminated, OPTION_CHOICE only */
     bool reloadable;            /* SIGHUP may change it */

@@ -12,6 +12,7 @@
 #include "base/number.h"
 #include "cli/file.h"
 #include "cli/push_text.h"
+#include "fleet/push_password.h"
 #include "image/image.h"
 #include "push/push.h"
 

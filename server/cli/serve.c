@@ -29,6 +29,7 @@
 #include "http/http.h"
 #include "http/stream.h"
 #include "push/discovery.h"
+#include "push/jobs.h"
 #include "routes.h"
 
 /* Clients that may resume on a URL that names no build: 4 MiB at most. */
@@ -112,6 +113,8 @@ static enum otad_err load_secret(struct otad *o, struct otad_errinfo *ei)
     enum otad_err err = secret_load(o->data_dir, secret, ei);
     if (err == OTAD_E_OK && token_key(secret, o->url_key) != OTAD_E_OK)
         err = otad_fail(ei, OTAD_E_INTERNAL, "Deriving the key of URL tokens failed");
+    if (err == OTAD_E_OK && seal_key(secret, o->seal_key) != OTAD_E_OK)
+        err = otad_fail(ei, OTAD_E_INTERNAL, "Deriving the key of sealed passwords failed");
     return err;
 }
 
@@ -137,6 +140,8 @@ static enum otad_err start_workers(struct daemon *d, struct otad_errinfo *ei)
         d->patience = patience_new(o, d->left_open);
     }
     d->retention = retention_new(o);
+    if (o->config.pushes_max > 0)
+        o->pusher = pusher_new(o);
     if (o->config.discovery)
         o->discovery = discovery_new(o->log);
     if (o->writer == NULL || o->blobs == NULL || o->worker == NULL || d->patience == NULL ||
@@ -231,6 +236,8 @@ static void stop(struct daemon *d)
         datadir_remove_addresses(o->config.data_dir);
         http_quiesce(d->http, o->config.shutdown_grace_s);
     }
+    if (o->pusher != NULL)
+        pusher_stop(o->pusher); /* what they come to is still noted */
     if (o->worker != NULL)
         worker_stop(o->worker); /* HTTP threads may still try to give it jobs */
     if (d->http != NULL)
@@ -245,6 +252,7 @@ static void stop(struct daemon *d)
     if (o->events != NULL)
         events_set_listener(o->events, NULL, NULL);
     http_free(&d->http); /* writer and loader have told their last wait */
+    pusher_free(&o->pusher);
     discovery_free(&o->discovery);
     overlay_free(&o->overlay);
     admission_free(&o->admission);

@@ -46,6 +46,10 @@ static const char sql_seen[] =
     " interval_s = CASE WHEN excluded.last_seen_s - last_seen_s NOT BETWEEN 5 AND 2592000"
     "  THEN interval_s WHEN interval_s = 0 THEN excluded.last_seen_s - last_seen_s"
     "  ELSE (3 * interval_s + excluded.last_seen_s - last_seen_s) / 4 END RETURNING id";
+static const char sql_register[] =
+    "INSERT INTO device (product, mac, address, free_space, chip_size, first_seen_s, last_seen_s)"
+    " SELECT :product, :mac, :address, -1, -1, :now, 0 FROM product AS p WHERE p.id = :product"
+    " AND p.device_count < p.max_devices ON CONFLICT (product, mac) DO NOTHING RETURNING id";
 static const char sql_save[] =
     "UPDATE device SET channel = :channel, pin = :pin, held = :held, blocked = :blocked,"
     " note = :note WHERE id = :id";
@@ -164,6 +168,22 @@ enum otad_err device_seen(struct db *db, int64_t product, uint64_t mac,
     if (err == OTAD_E_OK)
         *id = row;
     return err;
+}
+
+enum otad_err device_register(struct db *db, int64_t product, uint64_t mac, const char *address,
+                              int64_t now_s, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_register);
+    db_bind_int(&q, ":product", product);
+    db_bind_int(&q, ":mac", (int64_t)mac);
+    db_bind_text(&q, ":address", address);
+    db_bind_int(&q, ":now", now_s);
+    bool made = db_step(&q);
+    enum otad_err err = db_end(&q, ei);
+    if (err != OTAD_E_OK || made)
+        return err;
+    (void)otad_fail(ei, OTAD_E_CONFLICT, "The product has its max_devices");
+    return otad_hint(ei, "Raise max_devices: PATCH /api/v1/products/{product}.");
 }
 
 enum otad_err device_save(struct db *db, const struct device *d, struct otad_errinfo *ei)

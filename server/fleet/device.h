@@ -66,6 +66,13 @@ enum otad_err device_seen(struct db *db, int64_t product, uint64_t mac,
                           const struct device_facts *facts, int64_t *id,
                           struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
+/** Inserts a device that has not checked in yet and may never: one that is pushed to. Its last seen
+ * is 0; its address is where it was pushed to.
+ *  @return OTAD_E_OK, OTAD_E_CONFLICT (the product has its max_devices, or the device is there
+ * already), or a database error */
+enum otad_err device_register(struct db *db, int64_t product, uint64_t mac, const char *address,
+                              int64_t now_s, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
 /** Writes channel, pin, held, blocked and note of d->id. */
 enum otad_err device_save(struct db *db, const struct device *d,
                           struct otad_errinfo *ei) OTAD_MUSTCHECK;

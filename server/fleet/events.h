@@ -20,7 +20,9 @@ enum event_kind {
     EVENT_TRANSFER, /* a request for an image began (state downloading), went on, or ended */
     EVENT_UPDATE,   /* an update has another state; update, build, state, cause, text */
     EVENT_CHANGE,   /* somebody changed something: cause is the action, text the object */
-    EVENT_CHANNEL   /* a channel stopped by itself: text is its name and why; build, version */
+    EVENT_PUSH,   /* a step of a push: cause is the step, state running, ok or failed, text what was
+                     seen; transfer, update, build, version */
+    EVENT_CHANNEL /* a channel stopped by itself: text is its name and why; build, version */
 };
 
 /** One event. What a kind doesn't have is 0 or "". */

@@ -85,7 +85,7 @@ static enum otad_err judge(struct db *db, struct update *u, const struct fact *f
     if (err == OTAD_E_OK)
         err = product_find_id(db, u->product, &p, ei);
     if (err == OTAD_E_OK)
-        err = ledger_transfer_seen(db, u, fact, ei);
+        err = ledger_transfer_seen(db, u, fact, same != REASON_NONE, ei);
     if (err != OTAD_E_OK)
         return err;
     const struct update before = *u;

@@ -8,6 +8,7 @@
 
 #include "fleet/outcome.h"
 #include "fleet/product.h"
+#include "fleet/push_step.h"
 #include "fleet/story.h"
 
 #define OPEN_MAX 8 /* open updates of one device: one app, one fs, and what a restart left */
@@ -122,7 +123,9 @@ static void settle(struct transfer *t, const struct fact *fact, int64_t others)
 {
     const struct transfer *end = &fact->transfer;
     bool superseded = t->state == TRANSFER_ABORTED; /* while this request was on its way */
-    if (t->bytes_acked >= t->size_bytes) {
+    /* A device may have all of a push and still say that it isn't right. */
+    bool refused = t->kind == TRANSFER_PUSH && end->state == TRANSFER_ABORTED;
+    if (t->bytes_acked >= t->size_bytes && !refused) {
         t->state = TRANSFER_SENT;
         t->cause[0] = '\0';
         (void)snprintf(t->detail, sizeof t->detail, "%s", end->detail);
@@ -140,6 +143,16 @@ static void settle(struct transfer *t, const struct fact *fact, int64_t others)
     } else if (others == 0) {
         t->idle_since_s = end->ended_at_s; /* a part: more may follow */
     }
+}
+
+/* Whether the device ever says by itself what it runs. */
+static enum otad_err checks_in(struct db *db, const struct fact *fact, bool *out,
+                               struct otad_errinfo *ei)
+{
+    struct device d;
+    enum otad_err err = device_find(db, fact->product, fact->mac, &d, ei);
+    *out = err == OTAD_E_OK && d.last.at_s > 0;
+    return err;
 }
 
 /* Attempts count only when the image went to where the device last checked in from. */
@@ -174,7 +187,23 @@ static enum otad_err arrived_whole(struct db *db, struct transfer *t,
     if (err != OTAD_E_OK)
         return err;
     const struct update before = *u;
-    story_arrived(u, attempts, t->ended_at_s);
+    bool will_be_seen = true;
+    if (t->kind == TRANSFER_PUSH)
+        err = checks_in(db, fact, &will_be_seen, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    if (t->kind == TRANSFER_PUSH)
+        story_confirmed(u, attempts, will_be_seen, t->ended_at_s);
+    else
+        story_arrived(u, attempts, t->ended_at_s);
+    return outcome_save(db, u, &before, batch, ei);
+}
+
+static enum otad_err push_failed(struct db *db, const struct transfer *t, struct update *u,
+                                 struct batch *batch, struct otad_errinfo *ei)
+{
+    const struct update before = *u;
+    story_push_failed(u, t->cause, t->detail, t->ended_at_s);
     return outcome_save(db, u, &before, batch, ei);
 }
 
@@ -190,6 +219,8 @@ static enum otad_err ended(struct db *db, struct transfer *t, const struct inter
     err = transfer_save(db, t, arrived, ei);
     if (err != OTAD_E_OK || t->state != TRANSFER_ABORTED || strcmp(t->cause, "superseded") == 0)
         return err;
+    if (t->kind == TRANSFER_PUSH)
+        return push_failed(db, t, &u, batch, ei);
     story_broke(&u, t->size_bytes > 0 ? t->bytes_acked * 100 / t->size_bytes : 0, t->detail,
                 t->ended_at_s);
     return update_save(db, &u, ei);
@@ -219,8 +250,25 @@ enum otad_err ledger_transfer_go_on(struct db *db, const struct fact *fact, stru
 
 /* ---- the next check-in -------------------------------------------------------------------- */
 
+/* The last step of a push that the device has confirmed. */
+static enum otad_err came_back(struct db *db, const struct transfer *t, const struct fact *fact,
+                               bool runs, struct otad_errinfo *ei)
+{
+    struct push_step_row s = {.transfer = t->id,
+                              .step = PUSH_STEP_CAME_BACK,
+                              .ok = runs,
+                              .began_at_ms = t->ended_at_s * 1000,
+                              .ended_at_ms = fact->said.at_s * 1000};
+    (void)snprintf(s.detail, sizeof s.detail, "%" PRId64 " s later it checked in, running %s",
+                   fact->said.at_s - t->ended_at_s,
+                   fact->said.version[0] != '\0' ? fact->said.version
+                   : runs                        ? "this build"
+                                                 : "something else");
+    return push_step_add(db, &s, ei);
+}
+
 enum otad_err ledger_transfer_seen(struct db *db, const struct update *u, const struct fact *fact,
-                                   struct otad_errinfo *ei)
+                                   bool runs, struct otad_errinfo *ei)
 {
     static const char words[] = "; next check-in after ";
     struct transfer t;
@@ -236,5 +284,42 @@ enum otad_err ledger_transfer_seen(struct db *db, const struct update *u, const 
                    fact->said.at_s - t.ended_at_s,
                    fact->said.version[0] != '\0' ? ", running " : "", fact->said.version);
     err = transfer_arrived(db, t.id, &arrived, ei);
-    return err == OTAD_E_OK ? transfer_save(db, &t, &arrived, ei) : err;
+    if (err == OTAD_E_OK)
+        err = transfer_save(db, &t, &arrived, ei);
+    return err == OTAD_E_OK && t.kind == TRANSFER_PUSH && t.state == TRANSFER_SENT
+               ? came_back(db, &t, fact, runs, ei)
+               : err;
+}
+
+/* ---- what an end of the daemon left open ---------------------------------------------------- */
+
+static enum otad_err close_push(struct db *db, struct transfer *t, int64_t now_s,
+                                struct otad_errinfo *ei)
+{
+    struct update u;
+    struct intervals arrived;
+    t->state = TRANSFER_ABORTED;
+    t->ended_at_s = now_s;
+    (void)snprintf(t->cause, sizeof t->cause, "interrupted");
+    (void)snprintf(t->detail, sizeof t->detail, "otad ended before the push did");
+    enum otad_err err = transfer_arrived(db, t->id, &arrived, ei);
+    if (err == OTAD_E_OK)
+        err = transfer_save(db, t, &arrived, ei);
+    if (err == OTAD_E_OK)
+        err = update_find(db, t->update, &u, ei);
+    return err == OTAD_E_OK ? push_failed(db, t, &u, NULL, ei) : err;
+}
+
+enum otad_err ledger_close_pushes(struct db *db, int64_t before, int64_t now_s,
+                                  struct otad_errinfo *ei)
+{
+    struct transfer open[OPEN_MAX];
+    size_t n = OPEN_MAX;
+    enum otad_err err = OTAD_E_OK;
+    while (err == OTAD_E_OK && n == OPEN_MAX) {
+        err = transfer_open_pushes(db, before, open, OPEN_MAX, &n, ei);
+        for (size_t i = 0; i < n && err == OTAD_E_OK; i++)
+            err = close_push(db, &open[i], now_s, ei);
+    }
+    return err;
 }

@@ -17,8 +17,14 @@ enum otad_err ledger_transfer_begin(struct db *db, const struct fact *fact, stru
 enum otad_err ledger_transfer_go_on(struct db *db, const struct fact *fact, struct batch *batch,
                                     struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** The device checked in: notes beside its last broken transfer how soon that was. */
+/** The device checked in: notes beside its last broken transfer how soon that was, and the last
+ * step of a push.  @param runs  the update's build, as it says */
 enum otad_err ledger_transfer_seen(struct db *db, const struct update *u, const struct fact *fact,
-                                   struct otad_errinfo *ei) OTAD_MUSTCHECK;
+                                   bool runs, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Pushes that a daemon which ended left open have failed: nobody can finish them any more.
+ *  @param before  only those begun before that transfer id was made */
+enum otad_err ledger_close_pushes(struct db *db, int64_t before, int64_t now_s,
+                                  struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 #endif

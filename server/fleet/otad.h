@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "db/pool.h"
 #include "db/writer.h"
+#include "fleet/seal.h"
 #include "fleet/token.h"
 
 struct overlay;
@@ -21,6 +22,7 @@ struct leases;
 struct events;
 struct answer_cache;
 struct discovery;
+struct pusher;
 
 /** All parts are thread-safe; each lives until the threads that use it have ended. */
 struct otad {
@@ -37,6 +39,8 @@ struct otad {
     struct events *events;
     struct answer_cache *answers;
     struct discovery *discovery;    /* NULL = it is off */
+    struct pusher *pusher;          /* NULL = it is off */
+    uint8_t seal_key[SEAL_KEY_LEN]; /* passwords of devices are sealed with it */
     uint8_t url_key[TOKEN_KEY_LEN]; /* tokens of /static URLs are made with it */
     _Atomic int64_t
         key_refused_ms;           /* monotonic: a missing product key was last logged, 0 = never */

@@ -21,7 +21,8 @@ static const char sql_count[] =
     " count(DISTINCT CASE WHEN u.state = 'installed' THEN " COUNTED " END)"
     " FROM \"update\" AS u JOIN device AS d ON d.id = u.device WHERE u.build = :build"
     " AND u.state IN ('failed', 'rolled_back', 'attempts_exhausted', 'installed')"
-    " AND u.cause <> 'superseded' AND u.updated_at_s > :after AND d.first_seen_s < :released";
+    " AND u.cause <> 'superseded' AND substr(u.cause, 1, 5) <> '" STORY_PUSH "'"
+    " AND u.updated_at_s > :after AND d.first_seen_s < :released";
 
 struct stop {
     struct channel channels[CHANNELS_MAX];

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fleet/ledger_transfer.h"
 #include "fleet/outcome.h"
 #include "fleet/story.h"
 #include "fleet/transfer.h"
@@ -159,8 +160,10 @@ static void done(struct write_job *job, enum otad_err err, const struct otad_err
 
 enum otad_err patience_close(struct db *db, int64_t before, int64_t now_s, struct otad_errinfo *ei)
 {
-    return transfer_abort_open(db, before, "server_shutdown", "otad ended before the download did",
-                               now_s, ei);
+    enum otad_err err = ledger_close_pushes(db, before, now_s, ei);
+    return err != OTAD_E_OK ? err
+                            : transfer_abort_open(db, before, "server_shutdown",
+                                                  "otad ended before the download did", now_s, ei);
 }
 
 struct patience *patience_new(struct otad *otad, bool left_open)

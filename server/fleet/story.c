@@ -56,6 +56,32 @@ void story_broke(struct update *u, int64_t percent, const char *why, int64_t at_
         say(u, "stopped at %" PRId64 " %%: %s", percent, why);
 }
 
+void story_confirmed(struct update *u, int64_t attempts, bool checks_in, int64_t at_s)
+{
+    story_arrived(u, attempts, at_s);
+    if (u->state == UPDATE_SENT)
+        say(u, "%s",
+            checks_in ? "the device has confirmed the image; waiting for it to come back"
+                      : "the device has confirmed the image; it never checks in, so what it "
+                        "runs now is not seen");
+}
+
+void story_push_failed(struct update *u, const char *cause, const char *words, int64_t at_s)
+{
+    char word[sizeof u->cause];
+    u->updated_at_s = at_s;
+    if (u->state != UPDATE_IN_PROGRESS)
+        return;
+    (void)snprintf(word, sizeof word, STORY_PUSH "%s", cause);
+    move(u, UPDATE_FAILED, word, at_s);
+    say(u, "%s", words);
+}
+
+static bool is_push(const struct update *u)
+{
+    return strncmp(u->cause, STORY_PUSH, strlen(STORY_PUSH)) == 0;
+}
+
 /* It has had all its attempts. What the device itself said of the last one is the better advice. */
 static void exhaust(struct update *u, const struct story_checkin *c, const char *version)
 {
@@ -205,5 +231,6 @@ void story_superseded(struct update *u, int64_t at_s)
 
 bool story_is_failure(const struct update *u)
 {
-    return is_held(u) || (u->state == UPDATE_FAILED && strcmp(u->cause, "superseded") != 0);
+    return is_held(u) ||
+           (u->state == UPDATE_FAILED && strcmp(u->cause, "superseded") != 0 && !is_push(u));
 }

@@ -10,7 +10,8 @@
 #include "fleet/decide.h"
 #include "fleet/update.h"
 
-#define STORY_POLL_S 60 /* a sketch that only polls `.version` asks for the image within that */
+#define STORY_PUSH "push_" /* how the causes of failed pushes begin */
+#define STORY_POLL_S 60    /* a sketch that only polls `.version` asks for the image within that */
 
 /** What one check-in says about one update. */
 struct story_checkin {
@@ -34,6 +35,14 @@ void story_arrived(struct update *u, int64_t attempts, int64_t at_s);
 
 /** A download broke off.  @param percent  of the image that had arrived */
 void story_broke(struct update *u, int64_t percent, const char *why, int64_t at_s);
+
+/** A push brought the whole image, and the device has confirmed it.
+ *  @param checks_in  whether it has ever checked in: only then will it be seen running the build */
+void story_confirmed(struct update *u, int64_t attempts, bool checks_in, int64_t at_s);
+
+/** A push failed. That is no failure of the build: it says nothing of what it does on a device.
+ *  @param cause  as push/push.h spells it  @param words  what was seen */
+void story_push_failed(struct update *u, const char *cause, const char *words, int64_t at_s);
 
 /** The device was seen. @return whether that changed anything */
 bool story_checked_in(struct update *u, const struct story_checkin *c);

@@ -5,10 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/kdf.h>
 
 #include "base/digest.h"
 
@@ -19,20 +17,7 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 enum otad_err token_key(const uint8_t secret[SECRET_LEN], uint8_t out[TOKEN_KEY_LEN])
 {
-    uint8_t in[SECRET_LEN];
-    char digest[] = "SHA256", info[] = "url";
-    memcpy(in, secret, sizeof in);
-    const OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, in, sizeof in),
-        OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO, info, sizeof info - 1),
-        OSSL_PARAM_construct_end()};
-    EVP_KDF *kdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_HKDF, NULL);
-    EVP_KDF_CTX *ctx = kdf != NULL ? EVP_KDF_CTX_new(kdf) : NULL;
-    bool ok = ctx != NULL && EVP_KDF_derive(ctx, out, TOKEN_KEY_LEN, params) == 1;
-    EVP_KDF_CTX_free(ctx);
-    EVP_KDF_free(kdf);
-    return ok ? OTAD_E_OK : OTAD_E_INTERNAL;
+    return digest_hkdf(secret, SECRET_LEN, "url", out);
 }
 
 static uint8_t *put_be(uint8_t *to, uint64_t value, size_t bytes)

@@ -7,12 +7,12 @@
 
 #define SELECT                                                                                     \
     "SELECT id, \"update\", state, cause, size_bytes, bytes_acked, resumed, bytes_per_s, client,"  \
-    " address, detail, started_at_s, ended_at_s, counted, idle_since_s FROM transfer "
+    " address, detail, started_at_s, ended_at_s, counted, idle_since_s, kind FROM transfer "
 
 static const char sql_insert[] =
     "INSERT INTO transfer (id, \"update\", state, size_bytes, resumed, client, address,"
-    " started_at_s, counted) VALUES (:id, :update, 'downloading', :size, :resumed, :client,"
-    " :address, :started, :counted)";
+    " started_at_s, counted, kind) VALUES (:id, :update, 'downloading', :size, :resumed, :client,"
+    " :address, :started, :counted, :kind)";
 static const char sql_save[] =
     "UPDATE transfer SET state = :state, cause = :cause, bytes_acked = :bytes, resumed = :resumed,"
     " bytes_per_s = :rate, detail = :detail, ended_at_s = nullif(:ended, 0), ranges = :ranges,"
@@ -51,11 +51,22 @@ static const char sql_delete_some[] =
     "DELETE FROM transfer WHERE id IN"
     " (SELECT id FROM transfer WHERE \"update\" = :update LIMIT :room)";
 
+static const char sql_set_causes[] = "UPDATE transfer SET causes = :causes WHERE id = :id";
+static const char sql_causes[] = "SELECT causes FROM transfer WHERE id = :id";
+static const char sql_open_pushes[] = SELECT "WHERE state = 'downloading' AND kind = 'push'"
+                                             " AND id < :before ORDER BY id LIMIT :room";
+
+static const char *const kinds[] = {[TRANSFER_PULL] = "pull", [TRANSFER_PUSH] = "push"};
 static const char *const states[] = {"downloading", "sent", "aborted"};
 
 const char *transfer_state_name(enum transfer_state state)
 {
     return states[state];
+}
+
+const char *transfer_kind_name(enum transfer_kind kind)
+{
+    return kinds[kind];
 }
 
 /* The lowest id of a millisecond. */
@@ -97,6 +108,9 @@ static void read_row(struct db_q *q, struct transfer *t)
     t->ended_at_s = db_int(q, 12);
     t->counted = db_int(q, 13) != 0;
     t->idle_since_s = db_int(q, 14);
+    const char *kind = db_text(q, 15);
+    t->kind =
+        kind != NULL && strcmp(kind, kinds[TRANSFER_PUSH]) == 0 ? TRANSFER_PUSH : TRANSFER_PULL;
 }
 
 enum otad_err transfer_insert(struct db *db, const struct transfer *t, struct otad_errinfo *ei)
@@ -110,6 +124,7 @@ enum otad_err transfer_insert(struct db *db, const struct transfer *t, struct ot
     db_bind_text(&q, ":address", t->address);
     db_bind_int(&q, ":started", t->started_at_s);
     db_bind_int(&q, ":counted", t->counted);
+    db_bind_text(&q, ":kind", kinds[t->kind]);
     return db_run(&q, ei);
 }
 
@@ -170,15 +185,49 @@ enum otad_err transfer_forgive(struct db *db, int64_t update, struct otad_errinf
     return db_run(&q, ei);
 }
 
+static enum otad_err read_some(struct db_q *q, struct transfer *out, size_t room, size_t *n,
+                               struct otad_errinfo *ei)
+{
+    db_bind_int(q, ":room", (int64_t)room);
+    *n = 0;
+    while (*n < room && db_step(q))
+        read_row(q, &out[(*n)++]);
+    return db_end(q, ei);
+}
+
 enum otad_err transfer_idle(struct db *db, int64_t before_s, struct transfer *out, size_t room,
                             size_t *n, struct otad_errinfo *ei)
 {
     struct db_q q = db_query(db, sql_idle);
     db_bind_int(&q, ":before", before_s);
-    db_bind_int(&q, ":room", (int64_t)room);
-    *n = 0;
-    while (*n < room && db_step(&q))
-        read_row(&q, &out[(*n)++]);
+    return read_some(&q, out, room, n, ei);
+}
+
+enum otad_err transfer_open_pushes(struct db *db, int64_t before, struct transfer *out, size_t room,
+                                   size_t *n, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_open_pushes);
+    db_bind_int(&q, ":before", before);
+    return read_some(&q, out, room, n, ei);
+}
+
+enum otad_err transfer_set_causes(struct db *db, int64_t id, const char *causes,
+                                  struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_set_causes);
+    db_bind_int(&q, ":id", id);
+    db_bind_text(&q, ":causes", causes);
+    return db_run(&q, ei);
+}
+
+enum otad_err transfer_causes(struct db *db, int64_t id, char *out, size_t room,
+                              struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_causes);
+    db_bind_int(&q, ":id", id);
+    out[0] = '\0';
+    if (db_step(&q))
+        db_copy_text(&q, 0, out, room);
     return db_end(&q, ei);
 }
 

@@ -10,11 +10,15 @@
 #include "fleet/intervals.h"
 #include "fleet/prune.h"
 
+/** Who began it: a device that asked, or otad, which invited it (espota). */
+enum transfer_kind { TRANSFER_PULL, TRANSFER_PUSH };
+
 enum transfer_state { TRANSFER_DOWNLOADING, TRANSFER_SENT, TRANSFER_ABORTED };
 
 struct transfer {
     int64_t id; /* made by transfer_new_id(): known before the row exists */
     int64_t update;
+    enum transfer_kind kind;
     enum transfer_state state;
     char cause[32];
     int64_t size_bytes;
@@ -31,6 +35,8 @@ struct transfer {
 };
 
 const char *transfer_state_name(enum transfer_state state);
+/** "pull" or "push". */
+const char *transfer_kind_name(enum transfer_kind kind);
 
 /** A fresh id, larger than all earlier ones of this process and of earlier seconds. Thread-safe. */
 int64_t transfer_new_id(int64_t wall_ms);
@@ -90,6 +96,17 @@ enum otad_err transfer_find(struct db *db, int64_t id, struct transfer *out,
 enum otad_err transfer_list(struct db *db, int64_t update,
                             enum otad_err (*each)(void *arg, const struct transfer *t), void *arg,
                             struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Writes the likely causes of a failed push, one a line. */
+enum otad_err transfer_set_causes(struct db *db, int64_t id, const char *causes,
+                                  struct otad_errinfo *ei) OTAD_MUSTCHECK;
+/** Reads them; "" when there are none. */
+enum otad_err transfer_causes(struct db *db, int64_t id, char *out, size_t room,
+                              struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Open pushes begun before that id was made: at most `room`, oldest first. */
+enum otad_err transfer_open_pushes(struct db *db, int64_t before, struct transfer *out, size_t room,
+                                   size_t *n, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** Ends what a daemon that died left open: nobody can finish it any more.
  *  @param before  only those with ids below: begun before that id was made */

@@ -30,7 +30,7 @@ static const char sql_newest_kind[] =
            " AND b.kind = :kind ORDER BY u.id DESC LIMIT 1";
 static const char sql_silent[] =
     SELECT "JOIN product AS p ON p.id = u.product WHERE u.state IN ('in_progress', 'sent')"
-           " AND u.id > :after AND max(u.updated_at_s, d.last_seen_s)"
+           " AND u.id > :after AND d.last_seen_s > 0 AND max(u.updated_at_s, d.last_seen_s)"
            "  + max(p.patience_s, 3 * d.interval_s) < :now"
            " AND NOT EXISTS (SELECT 1 FROM transfer AS t WHERE t.\"update\" = u.id"
            "  AND t.state = 'downloading') ORDER BY u.id LIMIT :room";

@@ -71,7 +71,8 @@ enum otad_err update_open(struct db *db, int64_t device, struct update *out, siz
 
 /** Updates that wait for something that may never come: at most `room`, by id above `after`.
  *  Silent: an image arrived or broke off, nothing is on its way, and the device has been silent for
- *  longer than its product's patience and than three times its usual interval. */
+ *  longer than its product's patience and than three times its usual interval. A device that has
+ *  never checked in (one that is only pushed to) is not expected to. */
 enum otad_err update_silent(struct db *db, int64_t now_s, int64_t after, struct update *out,
                             size_t room, size_t *n, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 /** Stayed away: polled before before_s, and nothing since. */

@@ -16,7 +16,6 @@
 #define PUSH_PORT_ESP8266 8266
 #define PUSH_DETAIL_MAX 256
 #define PUSH_CAUSES_MAX 768
-#define PUSH_PASSWORD_MAX 64 /* bytes of a password */
 
 enum push_step {
     PUSH_RESOLVE,
