@@ -15,7 +15,7 @@ CREATE TABLE push_step (
     tries INTEGER NOT NULL DEFAULT 0,            -- invitations sent
     detail TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (transfer, number)
-) STRICT, WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;
 
 -- Passwords of ArduinoOTA, sealed with a key that isn't in here. Owner: fleet/push_password.c
 CREATE TABLE push_password (
@@ -23,4 +23,4 @@ CREATE TABLE push_password (
     mac INTEGER NOT NULL,                        -- 0 = of all its devices that have none of their own
     sealed BLOB NOT NULL,
     PRIMARY KEY (product, mac)
-) STRICT, WITHOUT ROWID;
+) WITHOUT ROWID, STRICT;

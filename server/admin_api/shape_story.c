@@ -48,15 +48,21 @@ static enum otad_err add(struct story *s, int64_t at_s, int order, const char *k
 static enum otad_err add_transfer(void *arg, const struct transfer *t)
 {
     char text[ENTRY_TEXT];
-    (void)snprintf(text, sizeof text, "download began: %" PRId64 " bytes for %s (%s)",
-                   t->size_bytes, t->address, t->client[0] ? t->client : "no User-Agent");
-    enum otad_err err = add(arg, t->started_at_s, 0, "download", text);
+    bool push = t->kind == TRANSFER_PUSH;
+    const char *what = push ? "push" : "download";
+    if (push)
+        (void)snprintf(text, sizeof text, "push began: %" PRId64 " bytes to %s", t->size_bytes,
+                       t->address);
+    else
+        (void)snprintf(text, sizeof text, "download began: %" PRId64 " bytes for %s (%s)",
+                       t->size_bytes, t->address, t->client[0] ? t->client : "no User-Agent");
+    enum otad_err err = add(arg, t->started_at_s, 0, what, text);
     if (err != OTAD_E_OK || t->ended_at_s == 0)
         return err;
-    (void)snprintf(text, sizeof text, "download %s%s%s at %" PRId64 " %%: %s",
+    (void)snprintf(text, sizeof text, "%s %s%s%s at %" PRId64 " %%: %s", what,
                    transfer_state_name(t->state), t->cause[0] ? ", " : "", t->cause,
                    t->size_bytes > 0 ? t->bytes_acked * 100 / t->size_bytes : 0, t->detail);
-    return add(arg, t->ended_at_s, 1, "download", text);
+    return add(arg, t->ended_at_s, 1, what, text);
 }
 
 static enum otad_err add_step(void *arg, const struct update_step *s)

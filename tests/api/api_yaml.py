@@ -256,6 +256,18 @@ def walk(doc, daemon, folder):
     check(a.ask("GET", p + "/builds/{build}/file", 200, **build) == second_bytes, "file differs")
     a.ask("HEAD", p + "/builds/{build}/file", 200, **build)
     a.ask("GET", p + "/builds/{build}/preflight", 200, **build)
+    device = {"mac": "30:AE:A4:00:00:09", **lamp}
+    push = a.ask("POST", p + "/devices/{mac}/push", 202,
+                 {"address": "127.0.0.1", "port": 9, "patience_s": 30}, **device)
+    a.ask("POST", p + "/devices/{mac}/push", 403, {"address": "192.0.2.1"}, **device)
+    one = {"push": push["id"], **lamp}
+    a.ask("GET", p + "/pushes/{push}", 200, **one)
+    a.ask("DELETE", p + "/pushes/{push}", 204, **one)
+    while a.ask("GET", p + "/pushes/{push}", 200, **one)["state"] == "running":
+        time.sleep(0.1)
+    a.ask("DELETE", p + "/pushes/{push}", 409, **one)
+    a.ask("GET", p + "/pushes/{push}", 404, push="1", **lamp)
+    a.ask("DELETE", p + "/devices/{mac}", 204, **device)
     a.ask("GET", p + "/channels", 200, **lamp)
     a.ask("GET", p + "/channels/{channel}", 200, channel="stable", **lamp)
     a.ask("POST", p + "/channels/{channel}/pause", 200, channel="stable", **lamp)
