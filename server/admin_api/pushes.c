@@ -15,6 +15,7 @@
 #include "fleet/ledger_transfer.h"
 #include "fleet/push_step.h"
 #include "http/reply.h"
+#include "push/discovery.h"
 #include "push/jobs.h"
 
 /* ---- shape -------------------------------------------------------------------------------- */
@@ -148,12 +149,23 @@ static enum otad_err check_address(struct change *c, const char *host, struct ot
     return otad_hint(ei, "push.networks in the configuration allows further networks.");
 }
 
+/* Where a device that announces itself says it is. */
+static void look_around(struct change *c, struct push_order *order)
+{
+    char address[NET_TEXT_MAX];
+    uint64_t mac;
+    if (order->host[0] == '\0' && c->otad->discovery != NULL && mac_parse(c->name, &mac) &&
+        candidates_address(discovery_found(c->otad->discovery), mac, address))
+        (void)snprintf(order->host, sizeof order->host, "%s", address);
+}
+
 /* The device, registered when somebody says where it is: one that is only pushed to never checks
  * in. */
 static enum otad_err find_device(struct change *c, struct db *db, struct push_order *order,
                                  struct device *d, struct otad_errinfo *ei)
 {
     uint64_t mac;
+    look_around(c, order);
     enum otad_err err = target_device(c, db, d, ei);
     if (err == OTAD_E_NOENT && order->host[0] != '\0' && mac_parse(c->name, &mac)) {
         err = check_address(c, order->host, ei);

@@ -28,7 +28,8 @@ json_t *shape_device(struct db *db, const char *slug, const struct device *d,
 json_t *shape_update(struct db *db, const char *slug, const struct update *u,
                      struct otad_errinfo *ei);
 
-/** The story of an update: an array of {at, kind(state|download|push|report), text}, oldest first. */
+/** The story of an update: an array of {at, kind(state|download|push|report), text}, oldest first.
+ */
 json_t *shape_story(struct db *db, int64_t update, struct otad_errinfo *ei);
 /** The steps of a push that have ended: an array of {step, outcome, began_at, took_ms, tries,
  * detail}, in order. */

@@ -124,3 +124,16 @@ size_t candidates_copy(struct candidates *list, struct candidate *out, size_t ro
     (void)pthread_mutex_unlock(&list->lock);
     return n;
 }
+
+bool candidates_address(struct candidates *list, uint64_t mac, char out[NET_TEXT_MAX])
+{
+    bool found = false;
+    (void)pthread_mutex_lock(&list->lock);
+    for (size_t i = 0; i < list->n && !found; i++) {
+        found = mac != 0 && list->items[i].mac == mac;
+        if (found)
+            memcpy(out, list->items[i].address, NET_TEXT_MAX);
+    }
+    (void)pthread_mutex_unlock(&list->lock);
+    return found;
+}

@@ -50,4 +50,8 @@ void candidates_clear(struct candidates *list);
 /** Copies up to `room` of them, by name. @return how many */
 size_t candidates_copy(struct candidates *list, struct candidate *out, size_t room);
 
+/** The address that a device with this MAC announced.
+ *  @return false, *out unchanged, when none has or its name doesn't tell */
+bool candidates_address(struct candidates *list, uint64_t mac, char out[NET_TEXT_MAX]);
+
 #endif

@@ -32,6 +32,11 @@ static void must(bool ok, const char *what)
     abort();
 }
 
+static const char *own_address(const struct espota_device *d)
+{
+    return d->address != NULL ? d->address : "127.0.0.1";
+}
+
 /* Waits for a socket, but not longer than the double lives. */
 static bool ready(const struct espota_device *d, int fd, int ms)
 {
@@ -272,7 +277,7 @@ static void fetch(struct espota_device *d, const struct sockaddr_in *peer)
         if (other >= 0)
             (void)close(other);
     }
-    int fd = connect_from(d, peer, "127.0.0.1");
+    int fd = connect_from(d, peer, own_address(d));
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     if (fd < 0) {
         EVP_MD_CTX_free(md);
@@ -334,10 +339,9 @@ static void *loop(void *arg)
 
 void espota_device_start(struct espota_device *d)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-                             .sin_port = htons(d->port)};
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(d->port)};
     socklen_t n = sizeof at;
+    must(inet_pton(AF_INET, own_address(d), &at.sin_addr) == 1, "address");
     d->udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     must(d->udp >= 0 && bind(d->udp, (const struct sockaddr *)&at, n) == 0 &&
              getsockname(d->udp, (struct sockaddr *)&at, &n) == 0,

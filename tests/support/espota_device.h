@@ -44,7 +44,8 @@ struct espota_device {
     const char *password; /* NULL = none */
     bool holds_md5;       /* CORE_ESP32_PBKDF2: its sketch knows only the password's MD5 */
     const char *nonce;    /* NULL = random */
-    uint16_t port;        /* UDP on 127.0.0.1; 0 = any, readable after the start */
+    const char *address;  /* NULL = 127.0.0.1 */
+    uint16_t port;        /* UDP; 0 = any, readable after the start */
     int percent;
     int delay_ms;
     int write_ms; /* each piece takes so long to be written */

@@ -106,6 +106,40 @@ START_TEST(longest_host_name_is_taken)
 }
 END_TEST
 
+static const struct {
+    const char *text;
+    bool ok;
+    uint16_t first, last;
+} port_rows[] = {
+    {"",                     true,  0,     0    },
+    {"40000",                true,  40000, 40000},
+    {"40000-40009",          true,  40000, 40009},
+    {"1-65535",              true,  1,     65535},
+    {"0",                    false, 0,     0    },
+    {"0-5",                  false, 0,     0    },
+    {"5-4",                  false, 0,     0    },
+    {"65536",                false, 0,     0    },
+    {"1-65536",              false, 0,     0    },
+    {"1-",                   false, 0,     0    },
+    {"-5",                   false, 0,     0    },
+    {"1--5",                 false, 0,     0    },
+    {"1-+5",                 false, 0,     0    },
+    {"1 - 5",                false, 0,     0    },
+    {"+1",                   false, 0,     0    },
+    {"ports",                false, 0,     0    },
+    {"18446744073709551617", false, 0,     0    },
+};
+
+START_TEST(range_of_ports_is_read_or_refused)
+{
+    uint16_t first = 7, last = 7;
+    ck_assert(address_ports(port_rows[_i].text, &first, &last) == port_rows[_i].ok);
+    ck_assert(address_is_ports(port_rows[_i].text) == port_rows[_i].ok);
+    ck_assert_uint_eq(first, port_rows[_i].ok ? port_rows[_i].first : 7);
+    ck_assert_uint_eq(last, port_rows[_i].ok ? port_rows[_i].last : 7);
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("address");
@@ -114,6 +148,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, base_url_is_taken_or_refused, 0, (int)OTAD_COUNT(urls));
     tcase_add_loop_test(tc, host_name_is_taken_or_refused, 0, (int)OTAD_COUNT(hosts));
     tcase_add_test(tc, longest_host_name_is_taken);
+    tcase_add_loop_test(tc, range_of_ports_is_read_or_refused, 0, (int)OTAD_COUNT(port_rows));
     suite_add_tcase(suite, tc);
     return suite;
 }

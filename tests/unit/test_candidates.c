@@ -50,6 +50,13 @@ START_TEST(same_name_and_interface_is_the_same_device)
     candidates_put(list, "lamp", "x", 1, "192.0.2.8", 2, NULL, 0, 2);
     candidates_put(list, "lamp", "x", 2, "198.51.100.8", 2, NULL, 0, 2);
     candidates_put(list, "desk", "x", 1, "192.0.2.9", 2, NULL, 0, 2);
+    char address[NET_TEXT_MAX] = "";
+    ck_assert(!candidates_address(list, 0, address));
+    ck_assert(!candidates_address(list, 0x30AEA48436F0, address));
+    candidates_put(list, "esp32-30aea48436f0", "x", 1, "192.0.2.10", 2, NULL, 0, 2);
+    ck_assert(candidates_address(list, 0x30AEA48436F0, address));
+    ck_assert_str_eq(address, "192.0.2.10");
+    candidates_remove(list, "esp32-30aea48436f0", 1);
     ck_assert_uint_eq(candidates_copy(list, found, CANDIDATES_MAX), 3);
     ck_assert_str_eq(found[0].name, "desk"); /* by name */
     ck_assert_str_eq(found[1].address, "192.0.2.8");

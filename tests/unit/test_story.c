@@ -246,6 +246,34 @@ START_TEST(failures_are_told_from_ends_that_are_none)
 }
 END_TEST
 
+/* A push that fails says nothing of the build; one that succeeds is only seen at a check-in. */
+START_TEST(pushes_end_as_what_was_seen)
+{
+    struct update u = fresh(UPDATE_IN_PROGRESS);
+    story_push_failed(&u, "no_answer", "it said nothing", 200);
+    is("a failed push", &u, UPDATE_FAILED, "push_no_answer");
+    ck_assert_str_eq(u.detail, "it said nothing");
+    ck_assert_int_eq(u.updated_at_s, 200);
+    ck_assert(!story_is_failure(&u));
+    struct story_checkin c = seen("1");
+    ck_assert(!story_checked_in(&u, &c)); /* it still runs the old one: nothing new */
+    c = seen("2");
+    ck_assert(story_checked_in(&u, &c)); /* it got it all the same */
+    is("a check-in behind a failed push", &u, UPDATE_INSTALLED, "");
+    u = fresh(UPDATE_INSTALLED);
+    story_push_failed(&u, "stalled", "x", 300); /* it was seen running it meanwhile */
+    is("a push behind an install", &u, UPDATE_INSTALLED, "");
+    u = fresh(UPDATE_IN_PROGRESS);
+    story_confirmed(&u, 1, true, 200);
+    is("a confirmed push", &u, UPDATE_SENT, "");
+    ck_assert_ptr_nonnull(strstr(u.detail, "waiting for it to come back"));
+    u = fresh(UPDATE_IN_PROGRESS);
+    story_confirmed(&u, 1, false, 200);
+    is("a confirmed push", &u, UPDATE_SENT, "");
+    ck_assert_ptr_nonnull(strstr(u.detail, "never checks in"));
+}
+END_TEST
+
 static const struct {
     enum update_state before;
     const char *result;
@@ -362,6 +390,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, wanted_forgives_all);
     tcase_add_loop_test(t, report_overrides_no_evidence, 0, (int)OTAD_COUNT(reported_rows));
     tcase_add_test(t, failures_are_told_from_ends_that_are_none);
+    tcase_add_test(t, pushes_end_as_what_was_seen);
     suite_add_tcase(s, t);
     t = tcase_create("model");
     tcase_add_loop_test(t, random_story_agrees_with_the_model, 0, 500);
