@@ -11,6 +11,7 @@
 #include "support/unit.h"
 
 #define MAC "30:AE:A4:00:00:01"
+#define DEVICE "/api/v1/products/lamp/devices/" MAC
 #define SECRET "s3cret-of-the-lamp"
 
 static struct daemon d;
@@ -292,10 +293,10 @@ START_TEST(password_is_the_devices_then_the_products)
     expect_state("", device.port, "failed");
     set_password("/api/v1/products/lamp", "{\"push_password\":\"" SECRET "\"}", true);
     expect_state("", device.port, "ok");
-    set_password("/api/v1/products/lamp/devices/" MAC, "{\"push_password\":\"other\"}", true);
+    set_password(DEVICE, "{\"push_password\":\"other\"}", true);
     expect_state("", device.port, "failed");
     expect_state(",\"password\":\"" SECRET "\"", device.port, "ok");
-    set_password("/api/v1/products/lamp/devices/" MAC, "{\"push_password\":null}", false);
+    set_password(DEVICE, "{\"push_password\":null}", false);
     expect_state("", device.port, "ok");
     espota_device_stop(&device);
 }
@@ -314,13 +315,12 @@ static bool file_has(const char *path, const char *text)
 START_TEST(password_is_nowhere_to_be_read)
 {
     struct espota_device device = {.core = CORE_ESP8266, .password = SECRET};
-    static const char *const paths[] = {"/api/v1/products/lamp", "/api/v1/audit",
-                                        "/api/v1/products/lamp/devices/" MAC,
+    static const char *const paths[] = {"/api/v1/products/lamp", "/api/v1/audit", DEVICE,
                                         "/api/v1/products/lamp/updates"};
     static const char *const files[] = {"otad.db", "otad.db-wal"};
     check_in("0");
     set_password("/api/v1/products/lamp", "{\"push_password\":\"" SECRET "\"}", true);
-    set_password("/api/v1/products/lamp/devices/" MAC, "{\"push_password\":\"" SECRET "\"}", true);
+    set_password(DEVICE, "{\"push_password\":\"" SECRET "\"}", true);
     espota_device_start(&device);
     expect_state(",\"password\":\"" SECRET "\"", device.port, "ok");
     espota_device_stop(&device);
@@ -393,8 +393,7 @@ END_TEST
 
 START_TEST(viewers_cannot_push)
 {
-    struct reply r = send_json(&d, viewer, "POST", "/api/v1/products/lamp/devices/" MAC "/push",
-                               "{\"address\":\"127.0.0.1\"}");
+    struct reply r = send_json(&d, viewer, "POST", DEVICE "/push", "{\"address\":\"127.0.0.1\"}");
     CK_STATUS("push", r, 403);
     reply_free(&r);
 }

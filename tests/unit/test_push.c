@@ -140,7 +140,9 @@ END_TEST
 /* A sketch in its delay(): what came meanwhile waits in its queue, with or without a password. */
 START_TEST(busy_device_is_waited_for)
 {
-    for (int core = CORE_ESP8266; core <= CORE_ESP32_PBKDF2; core += 2) {
+    static const enum espota_core cores[] = {CORE_ESP8266, CORE_ESP32_PBKDF2};
+    for (size_t i = 0; i < 2; i++) {
+        enum espota_core core = cores[i];
         struct espota_device d = {
             .core = core, .fault = FAULT_DELAY, .delay_ms = 2500, .password = "admin"};
         against(&d, (struct push){.esp32 = core != CORE_ESP8266,
