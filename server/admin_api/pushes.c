@@ -251,7 +251,7 @@ static void started(struct change *c, bool durable)
         pusher_start(p, s->job, &s->order);
     else
         pusher_give_back(p, s->job);
-    memset(s, 0, sizeof *s); /* it holds a password */
+    explicit_bzero(s, sizeof *s); /* it holds a password */
     free(s);
 }
 

@@ -140,7 +140,7 @@ void pusher_give_back(struct pusher *p, struct push_job *job)
     *at = job->next;
     p->n--;
     (void)pthread_mutex_unlock(&p->lock);
-    memset(&job->order, 0, sizeof job->order); /* it holds a password */
+    explicit_bzero(&job->order, sizeof job->order); /* it holds a password */
     free(job);
 }
 
