@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ static void usage(FILE *to)
         "                     OTAD_PUSH_PASSWORD: others see command lines\n"
         "  --kind app|fs      what FILE, or the server's build, is; found out by itself for FILE\n"
         "  --timeout SECONDS  how long the device may be silent (40 at the invitation)\n"
+        "  FILE.signed goes out instead of FILE when it is there.\n"
         "  --force            push FILE although it doesn't look like an update for a device\n\n"
         "With a server:\n"
         "  --server URL       e.g. http://raspberrypi.local:8070\n"
@@ -210,26 +212,39 @@ static int push_file(const struct push_args *a, const struct cli_file *file, str
     return EXIT_NOT_CONFIRMED;
 }
 
+/* The signed image beside FILE goes out in its place, as with espota.py: a sketch that checks
+ * signatures takes no other. */
+static const char *prefer_signed(const char *file, char beside[PATH_MAX])
+{
+    int n = snprintf(beside, PATH_MAX, "%s.signed", file);
+    if (n >= PATH_MAX || access(beside, R_OK) != 0)
+        return file;
+    (void)fprintf(stderr, "otad: pushing %s, which is signed\n", beside);
+    return beside;
+}
+
 static int push_alone(const struct push_args *a)
 {
     struct cli_file file OTAD_AUTO(cli_file_free) = {0};
     struct otad_errinfo ei = {.code = OTAD_E_OK};
-    const char *slash = strrchr(a->file, '/');
+    char beside[PATH_MAX];
+    const char *name = prefer_signed(a->file, beside);
+    const char *slash = strrchr(name, '/');
     /* Whoever calls this chose the address: only otad's own API must not become a scanner. */
     const struct net_list anywhere = {
         .items = {{.bits = 96, .first = {.bytes = {[10] = 0xff, [11] = 0xff}}}}, .n = 1};
-    int error = cli_file_read(a->file, &file);
+    int error = cli_file_read(name, &file);
     struct push p = {.host = a->address,
                      .port = a->port,
                      .password = a->password,
-                     .filename = slash != NULL ? slash + 1 : a->file,
+                     .filename = slash != NULL ? slash + 1 : name,
                      .image = file.data,
                      .size_bytes = file.n,
                      .free_space = -1,
                      .networks = &anywhere,
                      .patience_ms = a->patience_s * 1000};
     if (error != 0)
-        (void)otad_fail(&ei, OTAD_E_IO, "Can't read %.180s: %s", a->file, strerror(error));
+        (void)otad_fail(&ei, OTAD_E_IO, "Can't read %.180s: %s", name, strerror(error));
     else if (file.n == 0)
         (void)otad_fail(&ei, OTAD_E_INVALID, "%.180s is empty", a->file);
     if (ei.code != OTAD_E_OK || look(a, &file, &p, &ei) != OTAD_E_OK) {

@@ -154,9 +154,7 @@ void remote_close(struct remote **remote)
         r->curl_easy_cleanup(r->curl);
     if (r->headers != NULL)
         r->curl_slist_free_all(r->headers);
-    if (r->library != NULL)
-        (void)dlclose(r->library);
-    free(r->answer);
+    free(r->answer); /* the library stays: what it holds globally goes with the process */
     free(r);
     *remote = NULL;
 }

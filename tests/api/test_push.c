@@ -16,7 +16,7 @@
 
 static struct daemon d;
 static char admin[DAEMON_KEY], viewer[DAEMON_KEY];
-static char build[32];
+static char build[32], admin_env[DAEMON_KEY + 16];
 
 static void setup(void)
 {
@@ -24,6 +24,7 @@ static void setup(void)
                                         "--push-concurrent-max", "2", NULL};
     daemon_start(&d, flags);
     daemon_key(&d, "root", "admin", NULL, admin);
+    (void)snprintf(admin_env, sizeof admin_env, "OTAD_KEY=%s", admin);
     daemon_key(&d, "looker", "viewer", NULL, viewer);
     make_product(&d, admin, "lamp");
     struct img image = image_of("ESP8266", 1, 100000);
@@ -408,6 +409,96 @@ START_TEST(one_push_a_device_and_two_at_a_time)
 }
 END_TEST
 
+/* ---- the command -------------------------------------------------------------------------- */
+
+static void write_file(const char *path, const void *data, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    ck_assert(f != NULL && fwrite(data, 1, n, f) == n);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+/* Runs `otad push ARGUMENT…` and checks its exit status and what it says. */
+static void command(const char *const *args, int status, const char *says)
+{
+    const char *const env[] = {admin_env, NULL};
+    struct command c = daemon_command(args, env);
+    ck_assert_msg(c.status == status, "status %d: %s%s", c.status, c.out, c.err);
+    ck_assert_msg(strstr(c.out, says) != NULL || strstr(c.err, says) != NULL, "'%s' isn't in %s%s",
+                  says, c.out, c.err);
+    command_free(&c);
+}
+
+START_TEST(command_pushes_without_a_server)
+{
+    struct espota_device device = {.core = CORE_ESP8266, .password = SECRET};
+    struct img image = image_of("ESP8266", 7, 30000), next = image_of("ESP8266", 8, 40000);
+    char file[256], beside[300], port[8];
+    (void)snprintf(file, sizeof file, "%s/lamp.ino.bin", d.root);
+    (void)snprintf(beside, sizeof beside, "%s.signed", file);
+    write_file(file, image.data, image.n);
+    espota_device_start(&device);
+    (void)snprintf(port, sizeof port, "%u", (unsigned)device.port);
+    const char *const good[] = {"push", "--port", port,        "--password",
+                                SECRET, file,     "127.0.0.1", NULL};
+    const char *const bad[] = {"push", "--port", port, "--password", "x", file, "127.0.0.1", NULL};
+    command(good, 0, "127.0.0.1: updated, ");
+    command(bad, 1, "1. The password is not");
+    write_file(beside, next.data, next.n);
+    command(good, 0, "lamp.ino.bin.signed, which is signed");
+    ck_assert_int_eq(remove(beside), 0);
+    write_file(file, image.data, image.n - 100); /* an interrupted download */
+    command(good, 2, "is cut short");
+    espota_device_stop(&device);
+    ck_assert_int_eq(atomic_load(&device.updates), 2);
+    ck_assert_uint_eq(device.received, next.n);
+    img_free(&image);
+    img_free(&next);
+}
+END_TEST
+
+START_TEST(command_pushes_by_a_server)
+{
+    struct espota_device device = {.core = CORE_ESP32_MD5};
+    char port[8], server[96];
+    espota_device_start(&device);
+    (void)snprintf(port, sizeof port, "%u", (unsigned)device.port);
+    (void)snprintf(server, sizeof server, "http://127.0.0.1:%u/", (unsigned)d.port);
+    const char *const good[] = {"push", "--server",  server,      "--product", "lamp", "--device",
+                                MAC,    "--address", "127.0.0.1", "--port",    port,   NULL};
+    const char *const nobody[] = {"push", "--server", server,         "--product",
+                                  "lamp", "--device", "30AEA4000002", NULL};
+    const char *const wrong[] = {"push",     "--server", server,   "--product", "lamp",
+                                 "--device", MAC,        "--port", port,        "--timeout",
+                                 "2",        "--build",  "1",      NULL};
+    command(good, 0, MAC ": updated");
+    command(nobody, 1, "Give \"address\"");
+    command(wrong, 1, "build");
+    espota_device_stop(&device);
+    const char *const gone[] = {"push", "--server", server, "--product", "lamp", "--device",
+                                MAC,    "--port",   port,   "--timeout", "1",    NULL};
+    command(gone, 1, "1. Its sketch has no ArduinoOTA");
+}
+END_TEST
+
+START_TEST(command_says_what_it_needs)
+{
+    const char *const nothing[] = {"push", NULL};
+    const char *const no_address[] = {"push", "lamp.bin", NULL};
+    const char *const bad_port[] = {"push", "--port", "70000", "lamp.bin", "127.0.0.1", NULL};
+    const char *const both[] = {"push", "--server", "127.0.0.1", "lamp.bin", NULL};
+    const char *const no_device[] = {"push", "--server", "http://x", "--product", "lamp", NULL};
+    const char *const no_http[] = {"push", "--server", "ftp://x", "--product",
+                                   "lamp", "--device", MAC,       NULL};
+    command(nothing, 2, "a FILE and an ADDRESS");
+    command(no_address, 2, "a FILE and an ADDRESS");
+    command(bad_port, 2, "from 1 to 65535");
+    command(both, 2, "give no FILE");
+    command(no_device, 2, "--device are needed");
+    command(no_http, 2, "must begin with http");
+}
+END_TEST
+
 /* ---- ends --------------------------------------------------------------------------------- */
 
 START_TEST(cancelled_push_ends)
@@ -525,6 +616,13 @@ static Suite *suite(void)
     tcase_add_loop_test(t, refusal_row, 0, (int)OTAD_COUNT(refusals));
     tcase_add_test(t, viewers_cannot_push);
     tcase_add_test(t, one_push_a_device_and_two_at_a_time);
+    suite_add_tcase(s, t);
+    t = tcase_create("command");
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 120);
+    tcase_add_test(t, command_pushes_without_a_server);
+    tcase_add_test(t, command_pushes_by_a_server);
+    tcase_add_test(t, command_says_what_it_needs);
     suite_add_tcase(s, t);
     t = tcase_create("ends");
     tcase_add_checked_fixture(t, setup, teardown);
