@@ -79,6 +79,11 @@ static bool reaches(const struct acks *a, size_t most, bool cap, size_t *best)
     return a->n > 0 && sums[a->n % (COUNT_DIGITS + 1)][most] != 0;
 }
 
+bool acks_overflow(const struct acks *a)
+{
+    return a->n == sizeof a->digits;
+}
+
 static size_t within(size_t outstanding)
 {
     return outstanding < OUTSTANDING_MAX ? outstanding : OUTSTANDING_MAX;

@@ -9,7 +9,7 @@
 
 #include "push/espota.h"
 
-#define ACKS_DIGITS_MAX 64
+#define ACKS_DIGITS_MAX 128 /* a few counts of four digits for one chunk; see acks_overflow() */
 
 /** Begin with zeroes. */
 struct acks {
@@ -32,6 +32,9 @@ size_t acks_count(const struct acks *a, size_t outstanding);
 /** Whether the digits say at least as much, repeated counts included: good enough to go on after
  *  a pause. */
 bool acks_enough(const struct acks *a, size_t outstanding);
+
+/** Whether it has said more since acks_begin() than a device says of one chunk. */
+bool acks_overflow(const struct acks *a);
 
 /** The next bytes will be sent: earlier digits don't count for them. */
 void acks_begin(struct acks *a);

@@ -204,7 +204,10 @@ void run_causes(const struct run *r, enum push_cause cause, char out[PUSH_CAUSES
         break;
     case PUSH_CAUSE_REFUSED:
     case PUSH_CAUSE_DEVICE_ERROR:
-        line(&l, "These are the device's own words: '%s'.", r->seen.words);
+        if (r->seen.words[0] != '\0')
+            line(&l, "These are the device's own words: '%s'.", r->seen.words);
+        else
+            line(&l, "What connected doesn't talk as ArduinoOTA does.");
         break;
     case PUSH_CAUSE_BAD_ANSWER:
         line(&l, "Something else than ArduinoOTA listens on that port.");

@@ -20,6 +20,7 @@
 #define STALL_MS 10000
 #define FINISH_MS 60000
 #define PROGRESS_MS 200
+#define CHUNK_MS 60000     /* however often it says something: nobody may hold a push for ever */
 #define QUIET_MS 300       /* after which counts that don't add up are taken as they are */
 #define CHUNK_ESP8266 1460 /* what espota.py of that family sends at a time */
 #define CHUNK_ESP32 1024
@@ -189,6 +190,7 @@ static bool wait_for_chunk(struct run *r, struct acks *acks, int64_t before, siz
                            int64_t *told_ms)
 {
     int64_t heard_ms = run_ms(r), until_ms = heard_ms + run_patience(r, STALL_MS);
+    int64_t last_ms = heard_ms + CHUNK_MS;
     for (;;) {
         int error;
         struct pollfd fd = {.fd = r->conn, .events = POLLIN};
@@ -199,6 +201,8 @@ static bool wait_for_chunk(struct run *r, struct acks *acks, int64_t before, siz
             return true;
         if (counted == n || (run_ms(r) - heard_ms > QUIET_MS && acks_enough(acks, n)))
             break;
+        if (acks_overflow(acks))
+            return broke(r, PUSH_CAUSE_DEVICE_ERROR, "it talked without end");
         if (!run_wait(r, &fd, 1, until_ms))
             return false;
         int got = fd.revents != 0 ? receive(r, acks, &error) : 0;
@@ -207,6 +211,8 @@ static bool wait_for_chunk(struct run *r, struct acks *acks, int64_t before, siz
         if (got > 0) {
             heard_ms = run_ms(r);
             until_ms = heard_ms + run_patience(r, STALL_MS);
+            if (until_ms > last_ms)
+                until_ms = last_ms;
         } else if (run_ms(r) >= until_ms) {
             return broke(r, PUSH_CAUSE_STALLED, "it stopped");
         }

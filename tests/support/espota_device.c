@@ -208,12 +208,15 @@ static bool breaks(struct espota_device *d, int fd)
         return false;
     while (d->fault == FAULT_STALL && !atomic_load(&d->stop))
         nap(TURN_MS);
+    while (d->fault == FAULT_FLOOD && !atomic_load(&d->stop) &&
+           send(fd, "1111111111", 10, MSG_NOSIGNAL) > 0)
+        continue;
     if (d->fault == FAULT_RESET)
         (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     if (d->fault == FAULT_ERROR)
         tell(fd, "ERROR[3]: Receive Failed\n");
-    return d->fault == FAULT_STALL || d->fault == FAULT_RESET || d->fault == FAULT_ERROR ||
-           d->fault == FAULT_CLOSE;
+    return d->fault == FAULT_STALL || d->fault == FAULT_FLOOD || d->fault == FAULT_RESET ||
+           d->fault == FAULT_ERROR || d->fault == FAULT_CLOSE;
 }
 
 /* @return whether all of it arrived */

@@ -34,6 +34,7 @@ enum espota_fault {
     FAULT_NO_OK,       /* has all of it, and closes without a word */
     FAULT_GLUED,       /* the OK comes in one segment with the last count */
     FAULT_SPLIT,       /* reads odd pieces; counts come digit by digit, or several glued */
+    FAULT_FLOOD,       /* acknowledges without end, `percent` of the image in */
     FAULT_STRANGER     /* another address connects first */
 };
 

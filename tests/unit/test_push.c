@@ -215,6 +215,8 @@ static const struct {
      "it reset the connection at 35 %",                                                                                                          "It restarted in the middle"                          },
     {FAULT_ERROR,       CORE_ESP8266,      NULL,    NULL,    -1,    PUSH_SENDING,      PUSH_CAUSE_DEVICE_ERROR,
      "it said: ERROR[3]: Receive Failed",                                                                                                        "'ERROR[3]: Receive Failed"                           },
+    {FAULT_FLOOD,       CORE_ESP8266,      NULL,    NULL,    -1,    PUSH_SENDING,      PUSH_CAUSE_DEVICE_ERROR,
+     "it talked without end at 3",                                                                                                               "doesn't talk as ArduinoOTA does"                     },
     {FAULT_END_ERROR,   CORE_ESP8266,      NULL,    NULL,    -1,    PUSH_FINISH,       PUSH_CAUSE_DEVICE_ERROR,
      "at 100 % it said: ERROR[7]: MD5 Check Failed",                                                                                             "'ERROR[7]"                                           },
     {FAULT_NO_OK,       CORE_ESP8266,      NULL,    NULL,    -1,    PUSH_FINISH,       PUSH_CAUSE_NOT_CONFIRMED,
