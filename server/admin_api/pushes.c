@@ -326,7 +326,7 @@ static enum otad_err start(struct change *c, struct db *db, struct otad_errinfo 
         err = reserve(c, &d, &s, ei);
     if (err == OTAD_E_OK)
         err = begin(c, db, &d, &b, &order, &t, ei);
-    if (err != OTAD_E_OK)
+    if (err != OTAD_E_OK || s == NULL)
         return err;
     fill_order(&order, c, &d, &b);
     s->order = order;

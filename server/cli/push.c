@@ -228,6 +228,8 @@ static int push_alone(const struct push_args *a)
     struct cli_file file OTAD_AUTO(cli_file_free) = {0};
     struct otad_errinfo ei = {.code = OTAD_E_OK};
     char beside[PATH_MAX];
+    if (a->file == NULL || a->address == NULL) /* check_args() lets nobody through without */
+        return EXIT_USAGE;
     const char *name = prefer_signed(a->file, beside);
     const char *slash = strrchr(name, '/');
     /* Whoever calls this chose the address: only otad's own API must not become a scanner. */

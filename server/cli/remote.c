@@ -28,7 +28,7 @@
 
 struct remote {
     void *library;
-#define X(name) __typeof__(&(name)) name;
+#define X(name) __typeof__ (&(name))(name);
     FUNCTIONS(X)
 #undef X
     CURL *curl;

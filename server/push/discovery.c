@@ -66,6 +66,7 @@ bool discovery_is_on(struct discovery *d, char *why, size_t room)
 
 /* ---- what is announced -------------------------------------------------------------------- */
 
+/* NOLINTNEXTLINE(readability-function-size): avahi says which parameters */
 static void resolved(AvahiServiceResolver *resolver, AvahiIfIndex interface, AvahiProtocol protocol,
                      AvahiResolverEvent event, const char *name, const char *type,
                      const char *domain, const char *host, const AvahiAddress *address,

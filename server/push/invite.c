@@ -257,40 +257,77 @@ static bool next_hash(const struct espota_reply *challenge, enum espota_hash *ha
     return true;
 }
 
-/* @return whether the device was convinced; else the step has failed */
-static bool authenticate(struct run *r, struct espota_reply *reply)
+static bool accepted(struct run *r, enum espota_hash hash)
 {
-    bool newer = strlen(reply->nonce) == ESPOTA_NONCE_MAX, again = r->tries == 1, failed = false;
-    enum espota_hash hash = newer ? ESPOTA_SHA256 : ESPOTA_MD5;
-    struct espota_reply challenge = *reply;
-    r->seen.sha256 = newer;
-    for (int round = 0; round < ROUNDS; round++) {
-        if (!send_answer(r, challenge.nonce, hash))
-            return false;
-        int heard = wait_for(r, run_patience(r, ANSWER_MS), reply);
-        if (heard < 0)
-            return false;
-        failed = heard > 0 && reply->word == ESPOTA_AUTH_FAILED;
-        if (heard > 0 && reply->word == ESPOTA_OK)
-            return run_ok(r, "the password was accepted (%s)",
-                          hash == ESPOTA_MD5      ? "MD5, as of cores up to 3.3.0"
-                          : hash == ESPOTA_SHA256 ? "PBKDF2 with SHA-256"
-                                                  : "PBKDF2; the sketch holds only the password's "
-                                                    "MD5");
-        if (failed && !next_hash(&challenge, &hash, &again))
-            return wrong_password(r);
-        if (heard > 0 && (reply->word == ESPOTA_ERROR || reply->word == ESPOTA_UNKNOWN))
-            return refused(r, reply);
-        if (heard == 0 || failed)
-            heard = challenge_again(r, reply);
-        if (heard < 0)
-            return false;
-        if (heard > 0 && reply->word == ESPOTA_CHALLENGE)
-            challenge = *reply;
+    static const char *const how[] = {[ESPOTA_MD5] = "MD5, as of cores up to 3.3.0",
+                                      [ESPOTA_SHA256] = "PBKDF2 with SHA-256",
+                                      [ESPOTA_SHA256_OF_MD5] =
+                                          "PBKDF2; the sketch holds only the password's MD5"};
+    return run_ok(r, "the password was accepted (%s)", how[hash]);
+}
+
+/* Where the proving of the password stands. */
+struct proof {
+    struct espota_reply challenge; /* the latest */
+    enum espota_hash hash;
+    bool again;  /* it needn't be tried once more with a fresh challenge */
+    bool failed; /* the last answer was wrong */
+};
+
+enum proof_next { PROOF_ANSWER, PROOF_RENEW, PROOF_ACCEPTED, PROOF_FAILED };
+
+/* What the device's word on an answer means. */
+static enum proof_next judge(struct run *r, struct proof *p, const struct espota_reply *reply)
+{
+    p->failed = reply->word == ESPOTA_AUTH_FAILED;
+    if (reply->word == ESPOTA_OK)
+        return accepted(r, p->hash) ? PROOF_ACCEPTED : PROOF_FAILED;
+    if (reply->word == ESPOTA_CHALLENGE) {
+        p->challenge = *reply;
+        return PROOF_ANSWER;
     }
-    return failed ? wrong_password(r)
-                  : run_fail(r, PUSH_CAUSE_AUTH_NO_ANSWER,
-                             "it asked for the password and said nothing to the answer");
+    if (!p->failed) {
+        (void)refused(r, reply);
+        return PROOF_FAILED;
+    }
+    if (next_hash(&p->challenge, &p->hash, &p->again))
+        return PROOF_RENEW;
+    (void)wrong_password(r);
+    return PROOF_FAILED;
+}
+
+/* @return false on cancel */
+static bool renew(struct run *r, struct proof *p)
+{
+    struct espota_reply reply;
+    int heard = challenge_again(r, &reply);
+    if (heard > 0 && reply.word == ESPOTA_CHALLENGE)
+        p->challenge = reply;
+    return heard >= 0;
+}
+
+/* @return whether the device was convinced; else the step has failed */
+static bool authenticate(struct run *r, const struct espota_reply *challenge)
+{
+    struct proof p = {.challenge = *challenge, .again = r->tries == 1};
+    r->seen.sha256 = strlen(challenge->nonce) == ESPOTA_NONCE_MAX;
+    p.hash = r->seen.sha256 ? ESPOTA_SHA256 : ESPOTA_MD5;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct espota_reply reply;
+        enum proof_next next = PROOF_RENEW;
+        if (!send_answer(r, p.challenge.nonce, p.hash))
+            return false;
+        int heard = wait_for(r, run_patience(r, ANSWER_MS), &reply);
+        if (heard > 0)
+            next = judge(r, &p, &reply);
+        if (heard < 0 || next == PROOF_ACCEPTED || next == PROOF_FAILED)
+            return next == PROOF_ACCEPTED;
+        if (next == PROOF_RENEW && !renew(r, &p))
+            return false;
+    }
+    return p.failed ? wrong_password(r)
+                    : run_fail(r, PUSH_CAUSE_AUTH_NO_ANSWER,
+                               "it asked for the password and said nothing to the answer");
 }
 
 bool run_invite(struct run *r)

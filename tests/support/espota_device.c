@@ -209,7 +209,7 @@ static bool breaks(struct espota_device *d, int fd)
     while (d->fault == FAULT_STALL && !atomic_load(&d->stop))
         nap(TURN_MS);
     while (d->fault == FAULT_FLOOD && !atomic_load(&d->stop) &&
-           send(fd, "1111111111", 10, MSG_NOSIGNAL) > 0)
+           send(fd, "9999999999", 10, MSG_NOSIGNAL) > 0)
         continue;
     if (d->fault == FAULT_RESET)
         (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
