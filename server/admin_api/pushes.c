@@ -11,7 +11,6 @@
 #include "admin_api/target.h"
 #include "base/json.h"
 #include "base/mac.h"
-#include "fleet/ledger.h"
 #include "fleet/ledger_transfer.h"
 #include "fleet/push_step.h"
 #include "http/reply.h"
@@ -276,13 +275,15 @@ static enum otad_err reserve(struct change *c, const struct device *d, struct st
     return OTAD_E_OK;
 }
 
-/* The update is wanted, and its transfer begins: from here on the ledger knows of it. */
+/* The transfer begins: from here on the ledger knows of it. As with a token, what holds the device
+ * from fetching the build stays: only a push that gets through and is seen running says otherwise.
+ */
 static enum otad_err begin(struct change *c, struct db *db, const struct device *d,
                            const struct build *b, struct push_order *order, struct transfer *t,
                            struct otad_errinfo *ei)
 {
-    struct update u;
     struct fact fact = {.kind = FACT_SERVE,
+                        .by_token = true,
                         .product = c->product.id,
                         .mac = d->mac,
                         .build = b->seq,
@@ -293,9 +294,7 @@ static enum otad_err begin(struct change *c, struct db *db, const struct device 
                                       .client = "espota",
                                       .started_at_s = c->now_s};
     (void)snprintf(fact.transfer.address, sizeof fact.transfer.address, "%.45s", order->host);
-    enum otad_err err = ledger_want(db, d, b, c->now_s, &u, &c->batch, ei);
-    if (err == OTAD_E_OK)
-        err = ledger_transfer_begin(db, &fact, &c->batch, ei);
+    enum otad_err err = ledger_transfer_begin(db, &fact, &c->batch, ei);
     if (err == OTAD_E_OK)
         err = transfer_find(db, fact.transfer.id, t, ei);
     order->transfer = t->id;

@@ -62,7 +62,7 @@ static enum otad_err continue_transfer(struct db *db, const struct update *u,
 {
     struct transfer t;
     struct intervals arrived;
-    enum otad_err err = transfer_newest(db, u->id, &t, ei);
+    enum otad_err err = transfer_newest_pull(db, u->id, &t, ei);
     if (err == OTAD_E_OK)
         err = transfer_arrived(db, t.id, &arrived, ei);
     if (err == OTAD_E_OK)
@@ -83,7 +83,9 @@ static enum otad_err begin_transfer(struct db *db, const struct update *u, const
     struct transfer t = fact->transfer;
     t.update = u->id;
     t.counted = !fact->by_token;
-    enum otad_err err = transfer_supersede(db, u->id, t.started_at_s, ei);
+    enum otad_err err = t.kind == TRANSFER_PUSH
+                            ? OTAD_E_OK /* a download that runs ends by itself */
+                            : transfer_supersede(db, u->id, t.started_at_s, ei);
     return err == OTAD_E_OK ? transfer_insert(db, &t, ei) : err;
 }
 
@@ -250,21 +252,27 @@ enum otad_err ledger_transfer_go_on(struct db *db, const struct fact *fact, stru
 
 /* ---- the next check-in -------------------------------------------------------------------- */
 
-/* The last step of a push that the device has confirmed. */
+/* The last step of a push that got through, or of which the device only didn't say so: what it says
+ * at its first check-in behind it that says anything. */
 static enum otad_err came_back(struct db *db, const struct transfer *t, const struct fact *fact,
                                bool runs, struct otad_errinfo *ei)
 {
+    const struct device_facts *said = &fact->said;
+    bool says = runs || said->version[0] != '\0' || said->md5[0] != '\0' || said->sha256[0] != '\0';
+    bool through = t->state == TRANSFER_SENT || (strcmp(t->cause, "not_confirmed") == 0 && runs);
     struct push_step_row s = {.transfer = t->id,
                               .step = PUSH_STEP_CAME_BACK,
                               .ok = runs,
                               .began_at_ms = t->ended_at_s * 1000,
-                              .ended_at_ms = fact->said.at_s * 1000};
+                              .ended_at_ms = said->at_s * 1000};
+    if (t->kind != TRANSFER_PUSH || !says || !through)
+        return OTAD_E_OK;
     (void)snprintf(s.detail, sizeof s.detail, "%" PRId64 " s later it checked in, running %s",
-                   fact->said.at_s - t->ended_at_s,
-                   fact->said.version[0] != '\0' ? fact->said.version
-                   : runs                        ? "this build"
-                                                 : "something else");
-    return push_step_add(db, &s, ei);
+                   said->at_s - t->ended_at_s,
+                   said->version[0] != '\0' ? said->version
+                   : runs                   ? "this build"
+                                            : "something else");
+    return push_step_add_once(db, &s, ei);
 }
 
 enum otad_err ledger_transfer_seen(struct db *db, const struct update *u, const struct fact *fact,
@@ -276,19 +284,17 @@ enum otad_err ledger_transfer_seen(struct db *db, const struct update *u, const 
     enum otad_err err = transfer_newest(db, u->id, &t, ei);
     if (err == OTAD_E_NOENT)
         return OTAD_E_OK;
-    if (err != OTAD_E_OK || t.state == TRANSFER_DOWNLOADING || strstr(t.detail, words) != NULL ||
-        fact->said.at_s < t.ended_at_s)
+    if (err != OTAD_E_OK || t.state == TRANSFER_DOWNLOADING || fact->said.at_s < t.ended_at_s)
+        return err;
+    err = came_back(db, &t, fact, runs, ei);
+    if (err != OTAD_E_OK || strstr(t.detail, words) != NULL)
         return err;
     size_t n = strlen(t.detail);
     (void)snprintf(t.detail + n, sizeof t.detail - n, "%s%" PRId64 " s%s%s", words,
                    fact->said.at_s - t.ended_at_s,
                    fact->said.version[0] != '\0' ? ", running " : "", fact->said.version);
     err = transfer_arrived(db, t.id, &arrived, ei);
-    if (err == OTAD_E_OK)
-        err = transfer_save(db, &t, &arrived, ei);
-    return err == OTAD_E_OK && t.kind == TRANSFER_PUSH && t.state == TRANSFER_SENT
-               ? came_back(db, &t, fact, runs, ei)
-               : err;
+    return err == OTAD_E_OK ? transfer_save(db, &t, &arrived, ei) : err;
 }
 
 /* ---- what an end of the daemon left open ---------------------------------------------------- */

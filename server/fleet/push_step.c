@@ -8,6 +8,8 @@ static const char sql_add[] =
     "INSERT INTO push_step (transfer, number, step, outcome, began_at_ms, ended_at_ms, tries,"
     " detail) VALUES (:transfer, (SELECT coalesce(max(number), 0) + 1 FROM push_step"
     " WHERE transfer = :transfer), :step, :outcome, :began, :ended, :tries, :detail)";
+static const char sql_is_there[] =
+    "SELECT 1 FROM push_step WHERE transfer = :transfer AND step = :step";
 static const char sql_list[] =
     "SELECT transfer, step, outcome, began_at_ms, ended_at_ms, tries, detail FROM push_step"
     " WHERE transfer = :transfer ORDER BY number";
@@ -23,6 +25,17 @@ enum otad_err push_step_add(struct db *db, const struct push_step_row *s, struct
     db_bind_int(&q, ":tries", s->tries);
     db_bind_text(&q, ":detail", s->detail);
     return db_run(&q, ei);
+}
+
+enum otad_err push_step_add_once(struct db *db, const struct push_step_row *s,
+                                 struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_is_there);
+    db_bind_int(&q, ":transfer", s->transfer);
+    db_bind_text(&q, ":step", s->step);
+    bool there = db_step(&q);
+    enum otad_err err = db_end(&q, ei);
+    return err == OTAD_E_OK && !there ? push_step_add(db, s, ei) : err;
 }
 
 enum otad_err push_step_list(struct db *db, int64_t transfer,

@@ -23,6 +23,10 @@ struct push_step_row {
 enum otad_err push_step_add(struct db *db, const struct push_step_row *s,
                             struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
+/** The same, unless its transfer has that step already. */
+enum otad_err push_step_add_once(struct db *db, const struct push_step_row *s,
+                                 struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
 /** In order. */
 enum otad_err push_step_list(struct db *db, int64_t transfer,
                              enum otad_err (*each)(void *arg, const struct push_step_row *s),

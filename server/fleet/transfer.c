@@ -27,10 +27,13 @@ static const char sql_idle[] = SELECT "WHERE state = 'downloading' AND idle_sinc
 static const char sql_of_part[] = "SELECT transfer FROM transfer_part WHERE id = :id";
 static const char sql_arrived[] = "SELECT ranges FROM transfer WHERE id = :id";
 static const char sql_newest[] = SELECT "WHERE \"update\" = :update ORDER BY id DESC LIMIT 1";
+static const char sql_newest_pull[] =
+    SELECT "WHERE \"update\" = :update AND kind = 'pull' ORDER BY id DESC LIMIT 1";
+/* Not pushes: those end by themselves, whatever the device fetches meanwhile. */
 static const char sql_supersede[] =
     "UPDATE transfer SET state = 'aborted', cause = 'superseded', ended_at_s = :now,"
     " detail = bytes_acked || ' of ' || size_bytes || ' bytes acknowledged when the next began'"
-    " WHERE \"update\" = :update AND state = 'downloading'";
+    " WHERE \"update\" = :update AND state = 'downloading' AND kind = 'pull'";
 static const char sql_part_begin[] = "INSERT INTO transfer_part VALUES (:id, :transfer)";
 static const char sql_part_end[] = "DELETE FROM transfer_part WHERE id = :id RETURNING transfer";
 static const char sql_parts[] = "SELECT count(*) FROM transfer_part WHERE transfer = :transfer";
@@ -295,6 +298,14 @@ enum otad_err transfer_newest(struct db *db, int64_t update, struct transfer *ou
                               struct otad_errinfo *ei)
 {
     struct db_q q = db_query(db, sql_newest);
+    db_bind_int(&q, ":update", update);
+    return read_one(&q, out, ei);
+}
+
+enum otad_err transfer_newest_pull(struct db *db, int64_t update, struct transfer *out,
+                                   struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_newest_pull);
     db_bind_int(&q, ":update", update);
     return read_one(&q, out, ei);
 }

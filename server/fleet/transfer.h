@@ -58,7 +58,11 @@ enum otad_err transfer_arrived(struct db *db, int64_t id, struct intervals *out,
 enum otad_err transfer_newest(struct db *db, int64_t update, struct transfer *out,
                               struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** Ends the open transfers of an update: another one takes their place. */
+/** The newest that the device itself began. */
+enum otad_err transfer_newest_pull(struct db *db, int64_t update, struct transfer *out,
+                                   struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Ends the open downloads of an update: another one takes their place. Pushes go on. */
 enum otad_err transfer_supersede(struct db *db, int64_t update, int64_t now_s,
                                  struct otad_errinfo *ei) OTAD_MUSTCHECK;
 

@@ -113,6 +113,15 @@ static void check_in(const char *version)
     reply_free(&r);
 }
 
+static void expect_state(const char *more, uint16_t port, const char *state)
+{
+    char id[32];
+    start(MAC, port, more, id);
+    struct reply r = finished(id);
+    CK_TEXT("push", r, "state", state);
+    reply_free(&r);
+}
+
 /* ---- going well --------------------------------------------------------------------------- */
 
 static const char *const step_names[] = {"resolve",      "invite",  "authenticate",
@@ -201,6 +210,136 @@ START_TEST(coming_back_is_the_last_step)
 }
 END_TEST
 
+/* A sketch that only asks for the number says nothing of what it runs. */
+START_TEST(poll_is_no_coming_back)
+{
+    struct espota_device device = {.core = CORE_ESP8266};
+    char id[32];
+    check_in("0");
+    espota_device_start(&device);
+    start(MAC, device.port, "", id);
+    struct reply r = finished(id);
+    reply_free(&r);
+    espota_device_stop(&device);
+    r = get(&d, NULL, "/fw/lamp/30AEA4000001.version");
+    CK_STATUS("poll", r, 200);
+    reply_free(&r);
+    r = look(id);
+    ck_assert_ptr_null(reply_at(&r, "steps.5"));
+    reply_free(&r);
+    check_in("1");
+    r = look(id);
+    CK_TEXT("push", r, "steps.5.step", "came_back");
+    CK_TEXT("push", r, "steps.5.outcome", "ok");
+    reply_free(&r);
+}
+END_TEST
+
+START_TEST(unconfirmed_push_that_got_through_is_seen)
+{
+    struct espota_device device = {.core = CORE_ESP8266, .fault = FAULT_NO_OK};
+    char id[32];
+    check_in("0");
+    espota_device_start(&device);
+    start(MAC, device.port, "", id);
+    struct reply r = finished(id);
+    CK_TEXT("push", r, "cause", "not_confirmed");
+    reply_free(&r);
+    espota_device_stop(&device);
+    check_in("1");
+    r = look(id);
+    CK_TEXT("push", r, "steps.5.step", "came_back");
+    CK_TEXT("push", r, "steps.5.outcome", "ok");
+    reply_free(&r);
+    r = updates();
+    CK_TEXT("update", r, "items.0.state", "installed");
+    reply_free(&r);
+}
+END_TEST
+
+static struct reply fetch(const char *range)
+{
+    const char *const headers[] = {"User-Agent: ESP8266-http-Update",
+                                   "x-ESP8266-STA-MAC: " MAC,
+                                   "x-ESP8266-mode: sketch",
+                                   "x-ESP8266-version: 0",
+                                   range,
+                                   NULL};
+    return call(&d, "GET", "/fw/lamp/latest", (struct call){.headers = headers});
+}
+
+/* The device's own downloads and pushes are told apart: neither ends or revives the other. */
+START_TEST(resumed_download_does_not_revive_a_failed_push)
+{
+    struct espota_device device = {.core = CORE_ESP8266, .fault = FAULT_NO_CONNECT};
+    char id[32];
+    struct reply r = fetch("Range: bytes=0-999");
+    CK_STATUS("first part", r, 206);
+    reply_free(&r);
+    espota_device_start(&device);
+    start(MAC, device.port, "", id);
+    r = finished(id);
+    reply_free(&r);
+    espota_device_stop(&device);
+    r = fetch("Range: bytes=1000-");
+    CK_STATUS("the rest", r, 206);
+    reply_free(&r);
+    int64_t until =
+        test_now_ms() + DAEMON_PATIENCE_S * 1000; /* TCP acknowledges it a little later */
+    r = updates();
+    while (strcmp(reply_text(&r, "items.0.transfers.0.state"), "sent") != 0 &&
+           test_now_ms() < until) {
+        reply_free(&r);
+        test_sleep_ms(50);
+        r = updates();
+    }
+    CK_TEXT("update", r, "items.0.transfers.0.kind", "pull");
+    CK_TEXT("update", r, "items.0.transfers.0.state", "sent");
+    CK_TEXT("update", r, "items.0.transfers.1.kind", "push");
+    CK_TEXT("update", r, "items.0.transfers.1.state", "aborted");
+    ck_assert_ptr_null(reply_at(&r, "items.0.transfers.2"));
+    reply_free(&r);
+}
+END_TEST
+
+START_TEST(download_does_not_end_a_push)
+{
+    struct espota_device device = {.core = CORE_ESP8266, .fault = FAULT_SILENT};
+    char id[32];
+    espota_device_start(&device);
+    start(MAC, device.port, "", id);
+    struct reply r = fetch("X-Nothing: 1");
+    CK_STATUS("download", r, 200);
+    reply_free(&r);
+    r = finished(id);
+    CK_TEXT("push", r, "cause", "no_answer");
+    reply_free(&r);
+    espota_device_stop(&device);
+}
+END_TEST
+
+/* A push that fails must not let a device fetch again what it was held from. */
+START_TEST(failed_push_forgives_nothing)
+{
+    struct espota_device device = {.core = CORE_ESP8266, .fault = FAULT_NO_CONNECT};
+    struct reply r = fetch("X-Nothing: 1");
+    CK_STATUS("download", r, 200);
+    reply_free(&r);
+    r = updates();
+    reply_free(&r);
+    daemon_sql_write(&d, "UPDATE \"update\" SET state = 'rolled_back', cause = ''");
+    espota_device_start(&device);
+    expect_state("", device.port, "failed");
+    espota_device_stop(&device);
+    r = updates();
+    CK_TEXT("update", r, "items.0.state", "rolled_back");
+    reply_free(&r);
+    r = fetch("X-Nothing: 1");
+    CK_STATUS("check-in", r, 304);
+    reply_free(&r);
+}
+END_TEST
+
 /* ---- the two conversations ---------------------------------------------------------------- */
 
 /* "No response" on port 8266 of an ESP32, a delay() in its loop, then 14 % and 34 %. */
@@ -253,15 +392,6 @@ START_TEST(no_response_from_device_has_a_cause_each_time)
 END_TEST
 
 /* ---- passwords ---------------------------------------------------------------------------- */
-
-static void expect_state(const char *more, uint16_t port, const char *state)
-{
-    char id[32];
-    start(MAC, port, more, id);
-    struct reply r = finished(id);
-    CK_TEXT("push", r, "state", state);
-    reply_free(&r);
-}
 
 static void set_password(const char *path, const char *json, bool is_set)
 {
@@ -596,6 +726,11 @@ static Suite *suite(void)
     tcase_add_loop_test(t, every_step_is_in_the_ledger, 0, 3);
     tcase_add_test(t, device_that_never_checks_in_is_not_missed);
     tcase_add_loop_test(t, coming_back_is_the_last_step, 0, (int)OTAD_COUNT(returns));
+    tcase_add_test(t, poll_is_no_coming_back);
+    tcase_add_test(t, unconfirmed_push_that_got_through_is_seen);
+    tcase_add_test(t, resumed_download_does_not_revive_a_failed_push);
+    tcase_add_test(t, download_does_not_end_a_push);
+    tcase_add_test(t, failed_push_forgives_nothing);
     suite_add_tcase(s, t);
     t = tcase_create("conversations");
     tcase_add_checked_fixture(t, setup, teardown);
