@@ -8,12 +8,12 @@
 
 #include "admin_api/admin_api.h"
 #include "admin_api/list.h"
+#include "admin_api/push_password.h"
 #include "admin_api/shapes.h"
 #include "admin_api/target.h"
 #include "base/json.h"
 #include "base/mac.h"
 #include "fleet/ledger.h"
-#include "fleet/push_password.h"
 #include "http/reply.h"
 
 static enum otad_err read_mac(const char *text, uint64_t *out, struct otad_errinfo *ei)
@@ -179,18 +179,6 @@ static enum otad_err set_channel(struct change *c, struct db *db, struct device 
     return err;
 }
 
-/* "push_password": a text, or null or "" to forget it. */
-static enum otad_err set_password(struct change *c, struct db *db, const struct device *d,
-                                  struct otad_errinfo *ei)
-{
-    const char *password;
-    enum otad_err err =
-        json_get_str(c->body, "push_password", PUSH_PASSWORD_MAX, false, &password, ei);
-    if (err != OTAD_E_OK || json_object_get(c->body, "push_password") == NULL)
-        return err;
-    return push_password_set(db, c->otad->seal_key, c->product.id, d->mac, password, ei);
-}
-
 static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo *ei)
 {
     struct device d;
@@ -211,7 +199,7 @@ static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo
     if (err == OTAD_E_OK)
         err = device_save(db, &d, ei);
     if (err == OTAD_E_OK)
-        err = set_password(c, db, &d, ei);
+        err = change_push_password(c, db, d.mac, ei);
     if (err != OTAD_E_OK)
         return err;
     c->result = shape_device(db, c->product.slug, &d, ei);
@@ -245,11 +233,8 @@ static enum otad_err retry(struct change *c, struct db *db, struct otad_errinfo 
     struct device d;
     struct build b;
     struct update u;
-    const char *kind;
-    enum otad_err err = json_get_str(c->body, "kind", 8, false, &kind, ei);
-    if (err == OTAD_E_OK && kind != NULL && strcmp(kind, "app") != 0 && strcmp(kind, "fs") != 0)
-        err = otad_fail(ei, OTAD_E_INVALID, "'kind' must be app or fs");
-    bool fs = kind != NULL && strcmp(kind, "fs") == 0;
+    bool fs = false;
+    enum otad_err err = target_kind(c, &fs, ei);
     if (err == OTAD_E_OK)
         err = target_device(c, db, &d, ei);
     if (err == OTAD_E_OK)

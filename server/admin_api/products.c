@@ -6,11 +6,11 @@
 #include "admin_api/admin_api.h"
 #include "admin_api/change.h"
 #include "admin_api/list.h"
+#include "admin_api/push_password.h"
 #include "admin_api/shapes.h"
 #include "base/json.h"
 #include "fleet/blob.h"
 #include "fleet/channel.h"
-#include "fleet/push_password.h"
 #include "http/reply.h"
 #include "image/image.h"
 
@@ -154,18 +154,6 @@ static enum otad_err set_policy(json_t *body, struct product_policy *policy,
     return err;
 }
 
-/* "push_password" of all devices that have none of their own: a text, or null or "" to forget it.
- */
-static enum otad_err set_password(struct change *c, struct db *db, struct otad_errinfo *ei)
-{
-    const char *password;
-    enum otad_err err =
-        json_get_str(c->body, "push_password", PUSH_PASSWORD_MAX, false, &password, ei);
-    if (err != OTAD_E_OK || json_object_get(c->body, "push_password") == NULL)
-        return err;
-    return push_password_set(db, c->otad->seal_key, c->product.id, 0, password, ei);
-}
-
 static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo *ei)
 {
     struct product p = c->product;
@@ -192,7 +180,7 @@ static enum otad_err change(struct change *c, struct db *db, struct otad_errinfo
     if (err == OTAD_E_OK)
         err = product_save(db, &p, ei);
     if (err == OTAD_E_OK)
-        err = set_password(c, db, ei);
+        err = change_push_password(c, db, 0, ei);
     if (err != OTAD_E_OK)
         return err;
     c->result = shape_product(db, &p, ei);

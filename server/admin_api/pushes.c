@@ -109,11 +109,9 @@ struct starting {
 static enum otad_err read_order(struct change *c, struct push_order *order, bool *has_password,
                                 struct otad_errinfo *ei)
 {
-    const char *kind, *address, *password;
+    const char *address, *password;
     int64_t port = 0, patience_s = 0;
-    enum otad_err err = json_get_str(c->body, "kind", 8, false, &kind, ei);
-    if (err == OTAD_E_OK && kind != NULL && strcmp(kind, "app") != 0 && strcmp(kind, "fs") != 0)
-        err = otad_fail(ei, OTAD_E_INVALID, "'kind' must be app or fs");
+    enum otad_err err = target_kind(c, &order->fs, ei);
     if (err == OTAD_E_OK)
         err = json_get_str(c->body, "address", PUSH_HOST_MAX - 1, false, &address, ei);
     if (err == OTAD_E_OK)
@@ -124,7 +122,6 @@ static enum otad_err read_order(struct change *c, struct push_order *order, bool
         err = json_get_int(c->body, "patience_s", 1, 3600, false, &patience_s, ei);
     if (err != OTAD_E_OK)
         return err;
-    order->fs = kind != NULL && strcmp(kind, "fs") == 0;
     order->port = (uint16_t)port;
     order->patience_ms = patience_s * 1000;
     *has_password = password != NULL;
@@ -195,14 +192,7 @@ static bool is_esp8266(const char *chip)
 static enum otad_err find_build(struct change *c, struct db *db, const struct device *d,
                                 struct push_order *order, struct build *b, struct otad_errinfo *ei)
 {
-    const char *text;
-    int64_t id;
-    enum otad_err err = json_get_str(c->body, "build", 32, false, &text, ei);
-    if (err == OTAD_E_OK && text != NULL && !build_id_parse(text, &id))
-        return otad_fail(ei, OTAD_E_INVALID, "'build' must be a build's id in quotes");
-    if (err == OTAD_E_OK)
-        err = text != NULL ? build_find(db, c->product.id, id, b, ei)
-                           : target_build(c, db, d, order->fs, b, ei);
+    enum otad_err err = target_named_build(c, db, d, order->fs, b, ei);
     if (err != OTAD_E_OK)
         return err;
     if (b->kind == BUILD_FACTORY || b->withdrawn_at_s != 0)

@@ -19,4 +19,12 @@ enum otad_err target_device(struct change *c, struct db *db, struct device *d,
 enum otad_err target_build(struct change *c, struct db *db, const struct device *d, bool fs,
                            struct build *b, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
+/** The "build" of the body, else the same.
+ *  @return also OTAD_E_INVALID for what is no build's id */
+enum otad_err target_named_build(struct change *c, struct db *db, const struct device *d, bool fs,
+                                 struct build *b, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Reads "kind" of the body, app (also when it isn't there) or fs. */
+enum otad_err target_kind(struct change *c, bool *fs, struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
 #endif

@@ -36,30 +36,13 @@ static enum otad_err answer(struct change *c, const struct build *b, int64_t dev
     return c->result != NULL ? OTAD_E_OK : OTAD_E_NOMEM;
 }
 
-/* "build" of the body, else what the device should run: its pin or its channel's build. */
-static enum otad_err choose_build(struct change *c, struct db *db, const struct device *d,
-                                  struct build *b, struct otad_errinfo *ei)
-{
-    const char *text;
-    int64_t id;
-    enum otad_err err = json_get_str(c->body, "build", 32, false, &text, ei);
-    if (err != OTAD_E_OK)
-        return err;
-    if (text != NULL) {
-        if (!build_id_parse(text, &id))
-            return otad_fail(ei, OTAD_E_INVALID, "'build' must be a build's id in quotes");
-        return build_find(db, c->product.id, id, b, ei);
-    }
-    return target_build(c, db, d, false, b, ei);
-}
-
 static enum otad_err for_device(struct change *c, struct db *db, struct otad_errinfo *ei)
 {
     struct device d;
     struct build b;
     enum otad_err err = target_device(c, db, &d, ei);
     if (err == OTAD_E_OK)
-        err = choose_build(c, db, &d, &b, ei);
+        err = target_named_build(c, db, &d, false, &b, ei);
     return err == OTAD_E_OK ? answer(c, &b, d.id, ei) : err;
 }
 

@@ -113,11 +113,9 @@ static bool nobody_answered(struct run *r, const struct door *doors)
 {
     struct evidence *seen = &r->seen;
     const char *address = r->result->address;
-    seen->refused = doors[0].refused;
     seen->waited_ms = run_ms(r);
-    seen->probed = true;
     probe_host(&r->to.sin_addr, r->push->cancel, &seen->probe);
-    if (seen->refused)
+    if (doors[0].refused)
         return run_fail(r, PUSH_CAUSE_NOT_LISTENING,
                         "%s is there, but says that nothing listens on UDP port %u", address,
                         (unsigned)seen->asked);
@@ -138,15 +136,6 @@ static bool nobody_answered(struct run *r, const struct door *doors)
 }
 
 /* ---- the first answer --------------------------------------------------------------------- */
-
-static bool refused(struct run *r, const struct espota_reply *reply)
-{
-    (void)snprintf(r->seen.words, sizeof r->seen.words, "%s", reply->text);
-    if (reply->word == ESPOTA_UNKNOWN)
-        return run_fail(r, PUSH_CAUSE_BAD_ANSWER, "it answered something that isn't espota: '%s'",
-                        reply->text);
-    return run_fail(r, run_cause_of(reply->text), "it refused: %s", reply->text);
-}
 
 static bool invite(struct run *r, struct espota_reply *reply)
 {
@@ -287,7 +276,7 @@ static enum proof_next judge(struct run *r, struct proof *p, const struct espota
         return PROOF_ANSWER;
     }
     if (!p->failed) {
-        (void)refused(r, reply);
+        (void)run_refused(r, reply);
         return PROOF_FAILED;
     }
     if (next_hash(&p->challenge, &p->hash, &p->again))
@@ -310,8 +299,7 @@ static bool renew(struct run *r, struct proof *p)
 static bool authenticate(struct run *r, const struct espota_reply *challenge)
 {
     struct proof p = {.challenge = *challenge, .again = r->tries == 1};
-    r->seen.sha256 = strlen(challenge->nonce) == ESPOTA_NONCE_MAX;
-    p.hash = r->seen.sha256 ? ESPOTA_SHA256 : ESPOTA_MD5;
+    p.hash = strlen(challenge->nonce) == ESPOTA_NONCE_MAX ? ESPOTA_SHA256 : ESPOTA_MD5;
     for (int round = 0; round < ROUNDS; round++) {
         struct espota_reply reply;
         enum proof_next next = PROOF_RENEW;
@@ -341,7 +329,7 @@ bool run_invite(struct run *r)
     if (reply.word == ESPOTA_OK)
         return invited(r, "it accepted");
     if (reply.word != ESPOTA_CHALLENGE)
-        return refused(r, &reply);
+        return run_refused(r, &reply);
     if (!invited(r, "it asked for a password"))
         return false;
     run_begin(r, PUSH_AUTHENTICATE);

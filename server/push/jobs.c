@@ -235,7 +235,6 @@ static void note_fact(struct push_job *job, enum fact_kind kind, const struct tr
     fact.transfer.id = order->transfer;
     fact.transfer.size_bytes = order->size_bytes;
     fact.at_s = clock_wall_s(&job->pusher->otad->clock);
-    (void)snprintf(fact.transfer.address, sizeof fact.transfer.address, "%.45s", order->host);
     (void)overlay_note(job->pusher->otad->overlay, &fact);
 }
 

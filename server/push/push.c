@@ -120,6 +120,15 @@ bool run_fail(struct run *r, enum push_cause cause, const char *fmt, ...)
     return false;
 }
 
+bool run_refused(struct run *r, const struct espota_reply *reply)
+{
+    (void)snprintf(r->seen.words, sizeof r->seen.words, "%s", reply->text);
+    if (reply->word == ESPOTA_UNKNOWN)
+        return run_fail(r, PUSH_CAUSE_BAD_ANSWER, "it answered something that isn't espota: '%s'",
+                        reply->text);
+    return run_fail(r, run_cause_of(reply->text), "it refused: %s", reply->text);
+}
+
 bool run_wait(struct run *r, struct pollfd *fds, size_t n, int64_t until_ms)
 {
     int64_t left_ms = until_ms - run_ms(r);

@@ -14,16 +14,12 @@
 
 /** What was seen, as far as likely causes rest on it. */
 struct evidence {
-    bool probed;
     struct probe probe;
-    bool refused;                /* the host said that nobody listens on the port asked */
     uint16_t asked;              /* UDP port that was meant */
     uint16_t other;              /* the other one, which was tried too; 0 = none */
     int64_t waited_ms;           /* without an answer, at the step that failed */
-    bool sha256;                 /* the challenge was that of newer cores */
     char words[ESPOTA_TEXT_MAX]; /* the device's own */
     char stranger[NET_TEXT_MAX]; /* connected in the device's place, "" = nobody */
-    bool refused_space;          /* its words mean that the image doesn't fit */
     int64_t sent;                /* bytes given to TCP */
     int64_t tcp_acked;           /* bytes its TCP has acknowledged */
     int64_t retransmitted;       /* segments */
@@ -73,6 +69,10 @@ bool run_invite(struct run *r);       /* and authenticates */
 bool run_connect_back(struct run *r); /* waits for the device */
 bool run_send(struct run *r);
 bool run_finish(struct run *r);
+
+/** Ends the step by the device's own words, an error or something that isn't espota.
+ *  @return false */
+bool run_refused(struct run *r, const struct espota_reply *reply);
 
 /** The device said "ERR: …" or "ERROR[n]: …": which cause that is. */
 enum push_cause run_cause_of(const char *words);

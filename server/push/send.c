@@ -56,10 +56,7 @@ static bool hear_refusal(struct run *r)
     if (n <= 0)
         return true;
     espota_read(bytes, (size_t)n, &reply);
-    if (reply.word != ESPOTA_ERROR)
-        return true;
-    (void)snprintf(r->seen.words, sizeof r->seen.words, "%s", reply.text);
-    return run_fail(r, run_cause_of(reply.text), "it refused: %s", reply.text);
+    return reply.word != ESPOTA_ERROR || run_refused(r, &reply);
 }
 
 bool run_connect_back(struct run *r)

@@ -49,6 +49,14 @@ START_TEST(empty_text_can_be_sealed)
 }
 END_TEST
 
+/* An empty database with the product 1. */
+static void with_product(struct store *s)
+{
+    make_keys();
+    store_memory(s);
+    ck_assert_int_eq(store_product(s->db, "lamp"), 1);
+}
+
 static void expect(struct db *db, uint64_t mac, const char *want)
 {
     char password[PUSH_PASSWORD_MAX + 1];
@@ -60,9 +68,7 @@ START_TEST(device_before_product_before_none)
 {
     struct store s;
     bool set = true;
-    make_keys();
-    store_memory(&s);
-    ck_assert_int_eq(store_product(s.db, "lamp"), 1);
+    with_product(&s);
     expect(s.db, 5, "");
     OK(push_password_set(s.db, key, 1, 0, "of the product", EI));
     expect(s.db, 5, "of the product");
@@ -86,9 +92,7 @@ START_TEST(sealed_password_stays_at_its_device)
     struct store s;
     char password[PUSH_PASSWORD_MAX + 1];
     struct otad_errinfo ei = {.code = OTAD_E_OK};
-    make_keys();
-    store_memory(&s);
-    ck_assert_int_eq(store_product(s.db, "lamp"), 1);
+    with_product(&s);
     OK(push_password_set(s.db, key, 1, 5, "s3cret", EI));
     store_exec(s.db, "UPDATE push_password SET mac = 6");
     ck_assert_int_eq(push_password_get(s.db, key, 1, 6, password, &ei), OTAD_E_CONFLICT);
@@ -105,9 +109,7 @@ START_TEST(longest_password_fits_and_a_longer_one_is_refused)
     struct store s;
     char longest[PUSH_PASSWORD_MAX + 2];
     struct otad_errinfo ei = {.code = OTAD_E_OK};
-    make_keys();
-    store_memory(&s);
-    ck_assert_int_eq(store_product(s.db, "lamp"), 1);
+    with_product(&s);
     memset(longest, 'x', sizeof longest - 1);
     longest[PUSH_PASSWORD_MAX + 1] = '\0';
     ck_assert_int_eq(push_password_set(s.db, key, 1, 5, longest, &ei), OTAD_E_INTERNAL);
