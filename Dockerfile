@@ -8,10 +8,10 @@
 FROM debian:12-slim AS build
 WORKDIR /src
 COPY tools/install-deps.sh tools/packages tools/
-RUN tools/install-deps.sh build
+RUN tools/install-deps.sh build web
 COPY . .
 ARG VERSION=container
-RUN make -j"$(nproc)" VERSION="$VERSION" all && make install VERSION="$VERSION" DESTDIR=/stage PREFIX=/usr
+RUN make -j"$(nproc)" WEB=yes VERSION="$VERSION" all && make install VERSION="$VERSION" DESTDIR=/stage PREFIX=/usr
 
 FROM debian:12-slim
 COPY tools/install-deps.sh tools/packages /tmp/tools/

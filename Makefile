@@ -15,6 +15,7 @@ BUILD ?= build
 WERROR ?=
 SAN ?=
 FIRMWARE ?=
+WEB ?= auto
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || cat VERSION 2>/dev/null || echo unknown)
 LIBS := libmicrohttpd sqlite3 jansson libcrypto zlib libsystemd inih avahi-client
@@ -65,20 +66,20 @@ help: ## show this list
 	$(Q)awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## install the Debian packages that are missing (root or sudo)
-	$(Q)tools/install-deps.sh build demo check
+	$(Q)tools/install-deps.sh build web demo check browser
 
 # The set-up targets install first and then start a second make, because pkg-config may only
 # have arrived with the first.
 demo: deps ## the main job, end to end, on this machine
-	$(Q)+$(MAKE) --no-print-directory all $(BUILD)/tests/mkimage
+	$(Q)+$(MAKE) --no-print-directory WEB=yes all $(BUILD)/tests/mkimage
 	$(Q)tools/demo.sh $(BUILD) $(if $(FIRMWARE),"$(FIRMWARE)")
 
 run: deps ## the same set-up, daemon left in the foreground
-	$(Q)+$(MAKE) --no-print-directory all $(BUILD)/tests/mkimage
+	$(Q)+$(MAKE) --no-print-directory WEB=yes all $(BUILD)/tests/mkimage
 	$(Q)tools/run.sh $(BUILD)
 
 check: deps ## install, build and pass all tests
-	$(Q)+$(MAKE) --no-print-directory check-run
+	$(Q)+$(MAKE) --no-print-directory WEB=yes check-run
 
 # ---- generated -----------------------------------------------------------------------------
 $(BUILD)/gen/migrations.inc: $(wildcard migrations/*.sql) tools/embed_sql.sh
@@ -91,6 +92,17 @@ $(BUILD)/gen/version.h: FORCE
 	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
 FORCE:
 
+# The dashboard: made with node and npm, once for all flavours. Which folder is embedded changes when
+# they come or go.
+$(BUILD)/gen/dashboard-folder: FORCE
+	@mkdir -p $(@D)
+	@tools/web.sh which $(WEB) > $@.tmp
+	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
+$(BUILD)/gen/dashboard.inc: $(BUILD)/gen/dashboard-folder $(shell find web -type f) tools/web.sh tools/embed_assets.sh
+	@echo "  WEB   $$(cat $<)"
+	$(Q)tools/web.sh build "$$(cat $<)"
+	$(Q)tools/embed_assets.sh "$$(cat $<)" > $@
+
 # ---- objects -------------------------------------------------------------------------------
 $(BUILD)/obj/%.o: %.c | $(BUILD)/gen/migrations.inc $(BUILD)/gen/version.h
 	@mkdir -p $(@D)
@@ -98,7 +110,8 @@ $(BUILD)/obj/%.o: %.c | $(BUILD)/gen/migrations.inc $(BUILD)/gen/version.h
 	$(Q)$(CC) $(OTAD_CPPFLAGS) $(CPPFLAGS) $(OTAD_CFLAGS) $(CFLAGS) $(LIB_CFLAGS) -Itests -MMD -MP -c $< -o $@
 
 $(BUILD)/obj/server/db/migrate.o: $(BUILD)/gen/migrations.inc
-$(BUILD)/obj/server/main.o: $(BUILD)/gen/version.h
+$(BUILD)/obj/server/dashboard/assets.o: $(BUILD)/gen/dashboard.inc
+$(BUILD)/obj/server/main.o $(BUILD)/obj/server/cli/serve.o: $(BUILD)/gen/version.h
 
 # The ports to vendors' SDKs, against doubles of the headers they use: types and order of calls are
 # checked here, and a whole update runs on a fake device. The real SDKs are never needed.

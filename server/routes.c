@@ -3,6 +3,7 @@
 #include "routes.h"
 
 #include "admin_api/admin_api.h"
+#include "dashboard/dashboard.h"
 #include "device_api/device_api.h"
 #include "http/reply.h"
 
@@ -75,15 +76,23 @@ static const struct http_route rows[] = {
     {HTTP_GET,    P "/updates/{update}", HTTP_ACCESS_VIEWER,    HTTP_BODY_NONE, 0, admin_update_read, NULL},
 
     /* operations */
+    {HTTP_POST,   "/api/v1/session",    HTTP_ACCESS_OPEN,   HTTP_BODY_JSON, JSON_MAX, admin_session_create, NULL},
+    {HTTP_GET,    "/api/v1/session",    HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_session_read, NULL},
+    {HTTP_DELETE, "/api/v1/session",    HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_session_end, NULL},
     {HTTP_GET,    "/api/v1/keys",       HTTP_ACCESS_ADMIN,  HTTP_BODY_NONE, 0, admin_keys_list, NULL},
     {HTTP_POST,   "/api/v1/keys",       HTTP_ACCESS_ADMIN,  HTTP_BODY_JSON, JSON_MAX, admin_keys_create, NULL},
     {HTTP_DELETE, "/api/v1/keys/{key}", HTTP_ACCESS_ADMIN,  HTTP_BODY_NONE, 0, admin_key_revoke, NULL},
     {HTTP_GET,    "/api/v1/audit",      HTTP_ACCESS_ADMIN,  HTTP_BODY_NONE, 0, admin_audit_list, NULL},
     {HTTP_GET,    "/api/v1/stats",      HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_stats, NULL},
     {HTTP_GET,    "/api/v1/events",     HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_events, NULL},
+    {HTTP_GET,    "/api/v1/status",     HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_status, NULL},
     {HTTP_GET,    "/api/v1/candidates", HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_candidates, NULL},
     {HTTP_GET,    "/api/v1/endpoints",  HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, endpoints, NULL},
     {IMAGE_METHODS, "/healthz",         HTTP_ACCESS_OPEN,   HTTP_BODY_NONE, 0, admin_healthz, NULL},
+
+    /* the dashboard */
+    {IMAGE_METHODS, "/",                HTTP_ACCESS_OPEN,   HTTP_BODY_NONE, 0, dashboard_page, NULL},
+    {IMAGE_METHODS, "/assets/{name}",   HTTP_ACCESS_OPEN,   HTTP_BODY_NONE, 0, dashboard_asset, NULL},
 };
 /* clang-format on */
 

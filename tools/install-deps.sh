@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the packages of the named groups of tools/packages that are not installed yet.
-# Needs root (or sudo) and the network only while one is missing.
+# Needs root (or sudo) and the network only while one is missing. A package whose row names a command
+# behind it is not needed where that command is there already, from wherever (node of another source).
 set -eu
 here=$(dirname "$0")
 [ $# -gt 0 ] || { echo "usage: $0 GROUP…   (groups: $(sed 's/#.*//' "$here/packages" | awk 'NF{print $1}' | sort -u | tr '\n' ' '))" >&2; exit 2; }
@@ -8,7 +9,9 @@ here=$(dirname "$0")
 missing=
 for group in "$@"; do
     # shellcheck disable=SC2013 # one word a line by construction
-    for package in $(sed 's/#.*//' "$here/packages" | awk -v g="$group" '$1 == g {print $2}'); do
+    for row in $(sed 's/#.*//' "$here/packages" | awk -v g="$group" '$1 == g {print $2 "," $3}'); do
+        package=${row%%,*} command=${row#*,}
+        if [ -n "$command" ] && command -v "$command" > /dev/null; then continue; fi
         status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
         [ "$status" = "install ok installed" ] || missing="$missing $package"
     done

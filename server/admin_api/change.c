@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin_api/auth.h"
 #include "base/json.h"
 #include "fleet/events.h"
 #include "fleet/overlay.h"
@@ -71,9 +72,12 @@ static enum otad_err answer(struct http_req *req, void *work, struct otad_errinf
         *ei = c->ei;
         return c->err;
     }
-    if (c->result == NULL)
-        return http_reply_send(req, http_reply_empty(), 204);
-    return http_reply_json(req, c->status, OTAD_STEAL(c->result));
+    unsigned status = c->result == NULL ? 204 : c->status;
+    struct http_reply *reply =
+        c->result == NULL ? http_reply_empty() : http_reply_of_json(OTAD_STEAL(c->result));
+    if (c->set_cookie[0] != '\0')
+        http_reply_header(reply, "Set-Cookie", c->set_cookie);
+    return http_reply_send(req, reply, status);
 }
 
 static enum otad_err read_body(struct http_req *req, const char *const *known_keys, json_t **out,
@@ -104,7 +108,7 @@ static void set_name(const struct http_req *req, struct change *c)
 /* Secrets are not for the audit: that they were given is. */
 static char *text_without_secrets(json_t *body)
 {
-    static const char *const secrets[] = {"password", "push_password"};
+    static const char *const secrets[] = {"password", "push_password", "key"};
     json_t *copy = json_copy(body);
     for (size_t i = 0; copy != NULL && i < OTAD_COUNT(secrets); i++)
         if (json_is_string(json_object_get(copy, secrets[i])))
@@ -151,6 +155,8 @@ enum otad_err change_submit(struct http_req *req, const char *action, change_app
     c->now_s = clock_wall_s(&o->clock);
     const char *force = http_req_query(req, "force");
     c->role = http_req_who(req)->role;
+    c->https = strcmp(http_req_scheme(req), "https") == 0;
+    auth_cookie(req, c->session);
     c->force = force != NULL && strcmp(force, "true") == 0;
     char public_url[OPTION_TEXT_MAX];
     otad_config_text(o, o->config.public_url, public_url);

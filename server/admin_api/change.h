@@ -9,7 +9,10 @@
 #include "fleet/batch.h"
 #include "fleet/otad.h"
 #include "fleet/product.h"
+#include "fleet/session.h"
 #include "http/request.h"
+
+#define SET_COOKIE_MAX 192
 
 struct change;
 
@@ -23,13 +26,16 @@ struct change {
     struct http_wait *wait;
     struct otad *otad;
     change_apply apply;
-    json_t *body;                   /* the request's JSON object, {} when there was none */
-    struct audit audit;             /* who, address, action, product are set */
-    struct product product;         /* loaded when the route names one */
-    char name[OTAD_NAME_MAX + 1];   /* the route's {name}, {build}, {mac} or {key} */
-    bool force;                     /* ?force=true */
-    enum http_access role;          /* of the key */
-    char base_url[OPTION_TEXT_MAX]; /* of absolute URLs in the answer */
+    json_t *body;                    /* the request's JSON object, {} when there was none */
+    struct audit audit;              /* who, address, action, product are set */
+    struct product product;          /* loaded when the route names one */
+    char name[OTAD_NAME_MAX + 1];    /* the route's {name}, {build}, {mac} or {key} */
+    bool force;                      /* ?force=true */
+    enum http_access role;           /* of the key */
+    char session[SESSION_TEXT];      /* the cookie that the request came with, "" without one */
+    char set_cookie[SET_COOKIE_MAX]; /* for the answer, "" = none */
+    bool https;                      /* the client came so */
+    char base_url[OPTION_TEXT_MAX];  /* of absolute URLs in the answer */
     int64_t now_s;
     /** Told once, on the writer thread, how it ended, before the answer; NULL = nobody. Must not
      *  block. */

@@ -30,33 +30,72 @@ struct listing {
     struct list list;
     struct db *db;
     struct product product;
+    struct device_filter filter;
     struct otad_errinfo *ei;
 };
+
+static bool by_mac(const struct device_filter *f)
+{
+    return f->sort == DEVICE_BY_MAC || f->sort == DEVICE_BY_MAC_DOWN;
+}
 
 static enum otad_err add(void *arg, const struct device *d)
 {
     struct listing *l = arg;
     if (!list_has_room(&l->list))
         return OTAD_E_OK;
-    (void)snprintf(l->list.next, sizeof l->list.next, "%" PRId64 ".%" PRId64, d->last.at_s, d->id);
+    (void)snprintf(l->list.next, sizeof l->list.next, "%" PRId64 ".%" PRId64,
+                   by_mac(&l->filter) ? (int64_t)d->mac : d->last.at_s, d->id);
     return list_add(&l->list, shape_device(l->db, l->product.slug, d, l->ei));
 }
 
-/* The cursor: "last_seen.id" of the last row shown. */
+/* The cursor: "last_seen.id" or "mac.id" of the last row shown. */
 static enum otad_err read_cursor(const struct list *list, struct device_filter *f,
                                  struct otad_errinfo *ei)
 {
-    f->before_s = f->before_id = INT64_MAX;
+    device_list_begin(f);
     if (list->cursor == NULL)
         return OTAD_E_OK;
     char *end;
-    f->before_s = strtoll(list->cursor, &end, 10);
+    f->after = strtoll(list->cursor, &end, 10);
     if (*end == '.')
-        f->before_id = strtoll(end + 1, &end, 10);
+        f->after_id = strtoll(end + 1, &end, 10);
     if (list->cursor[0] == '\0' || *end != '\0')
         return otad_fail(ei, OTAD_E_INVALID,
                          "'cursor' must be what an earlier answer gave as 'next'");
     return OTAD_E_OK;
+}
+
+static enum otad_err read_sort(const char *text, enum device_sort *out, struct otad_errinfo *ei)
+{
+    static const char *const words[] = {
+        [DEVICE_SEEN_LAST] = "-last_seen",
+        [DEVICE_SEEN_FIRST] = "last_seen",
+        [DEVICE_BY_MAC] = "mac",
+        [DEVICE_BY_MAC_DOWN] = "-mac",
+    };
+    for (size_t i = 0; text != NULL && i < OTAD_COUNT(words); i++)
+        if (strcmp(text, words[i]) == 0) {
+            *out = (enum device_sort)i;
+            return OTAD_E_OK;
+        }
+    return text == NULL
+               ? OTAD_E_OK
+               : otad_fail(ei, OTAD_E_INVALID, "'sort' must be last_seen, -last_seen, mac or -mac");
+}
+
+/* "none" is a device that was never offered anything. */
+static enum otad_err read_state(const char *text, const char **out, struct otad_errinfo *ei)
+{
+    enum update_state state;
+    if (text == NULL)
+        return OTAD_E_OK;
+    *out = strcmp(text, "none") == 0 ? "" : text;
+    return **out == '\0' || update_state_parse(text, &state)
+               ? OTAD_E_OK
+               : otad_fail(ei, OTAD_E_INVALID,
+                           "'state' must be none, pending, in_progress, sent, installed, failed, "
+                           "rolled_back or attempts_exhausted");
 }
 
 /* Part of a MAC in any spelling becomes uppercase hex digits without separators. */
@@ -76,25 +115,28 @@ static enum otad_err read_q(const char *text, char out[13], struct otad_errinfo 
 
 static enum otad_err list(struct http_req *req, struct otad_errinfo *ei)
 {
-    static const char *const known[] = {"version", "q", NULL};
-    struct listing l = {.ei = ei};
-    struct device_filter f = {.version = http_req_query(req, "version")};
+    static const char *const known[] = {"version", "q", "state", "sort", NULL};
+    struct listing l = {.filter.version = http_req_query(req, "version"), .ei = ei};
     char q[13];
     enum otad_err err = list_begin(req, known, &l.list, ei);
     if (err == OTAD_E_OK)
-        err = read_cursor(&l.list, &f, ei);
+        err = read_sort(http_req_query(req, "sort"), &l.filter.sort, ei);
+    if (err == OTAD_E_OK)
+        err = read_state(http_req_query(req, "state"), &l.filter.state, ei);
+    if (err == OTAD_E_OK)
+        err = read_cursor(&l.list, &l.filter, ei);
     if (err == OTAD_E_OK && http_req_query(req, "q") != NULL) {
         err = read_q(http_req_query(req, "q"), q, ei);
-        f.q = q;
+        l.filter.q = q;
     }
     if (err == OTAD_E_OK)
         err = otad_reader(http_req_app(req), &l.db, ei);
     if (err == OTAD_E_OK)
         err = product_find(l.db, http_req_param(req, "product"), &l.product, ei);
-    f.product = l.product.id;
-    f.limit = l.list.limit + 1;
+    l.filter.product = l.product.id;
+    l.filter.limit = l.list.limit + 1;
     if (err == OTAD_E_OK)
-        err = device_list(l.db, &f, add, &l, ei);
+        err = device_list(l.db, &l.filter, add, &l, ei);
     return list_send(req, &l.list, err);
 }
 

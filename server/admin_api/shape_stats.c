@@ -37,6 +37,19 @@ static enum otad_err add_state(void *arg, const char *state, int64_t updates, in
                                                                                    : OTAD_E_NOMEM;
 }
 
+static enum otad_err add_device_state(void *arg, const char *state, int64_t devices, int64_t none)
+{
+    return add_state(arg, state[0] != '\0' ? state : "none", devices, none);
+}
+
+static enum otad_err add_channel(void *arg, const char *name, int64_t devices, int64_t none)
+{
+    struct filling *f = arg;
+    (void)none;
+    return append(f->items,
+                  json_pack("{s:s, s:I}", "channel", name, "devices", (json_int_t)devices));
+}
+
 static enum otad_err add_build(void *arg, const struct build *b)
 {
     struct filling *f = arg;
@@ -99,6 +112,17 @@ static enum otad_err fill_now(struct filling *f, json_t *shape, const struct pro
     return err == OTAD_E_OK ? stats_failures(f->db, p->id, now_s, add_failure, f, f->ei) : err;
 }
 
+static enum otad_err fill_devices(struct filling *f, json_t *shape, int64_t product)
+{
+    json_t *states = json_object();
+    if (json_object_set_new(shape, "states", states) != 0)
+        return OTAD_E_NOMEM;
+    enum otad_err err = stats_devices(f->db, product, add_device_state, states, f->ei);
+    if (err == OTAD_E_OK)
+        err = begin(f, shape, "channels");
+    return err == OTAD_E_OK ? stats_channels(f->db, product, add_channel, f, f->ei) : err;
+}
+
 static enum otad_err fill_over_time(struct filling *f, json_t *over_time, int64_t product,
                                     int64_t now_s)
 {
@@ -135,6 +159,8 @@ json_t *shape_stats(struct db *db, const struct product *p, int64_t now_s, struc
     json_t *shape = numbers(p, &totals, now_s), *over_time = json_object();
     enum otad_err err = shape != NULL ? fill_now(&f, shape, p, totals.devices, now_s)
                                       : otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
+    if (err == OTAD_E_OK)
+        err = fill_devices(&f, shape, p->id);
     if (err == OTAD_E_OK)
         err = fill_over_time(&f, over_time, p->id, now_s);
     if (json_object_set_new(shape, "over_time", over_time) != 0 && err == OTAD_E_OK)

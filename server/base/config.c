@@ -37,6 +37,8 @@ static const struct option_row rows[] = {
      "an upload must be complete after so long"},
     {"http", "streams_max", OPTION_INT, AT(streams_max), "64", 0, 10000, "", NULL, NULL, true,
      "streaming answers (events, CSV) open at a time; further ones get 503"},
+    {"http", "session_lifetime_s", OPTION_INT, AT(session_lifetime_s), "43200", 60, 31536000, "s", NULL, NULL, true,
+     "who signs in with a browser must do so again after so long"},
     {"http", "trusted_proxies", OPTION_LIST, AT(trusted_proxies), "", 0, 0, "NET", NULL, NULL, true,
      "addresses or networks of reverse proxies whose X-Forwarded-For, X-Forwarded-Proto and Forwarded are believed"},
     {"http", "allowed_hosts", OPTION_LIST, AT(allowed_hosts), "", 0, 0, "HOST", NULL, NULL, true,

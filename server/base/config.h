@@ -22,6 +22,7 @@ struct config {
     int64_t body_timeout_s;
     int64_t stall_timeout_s;
     int64_t streams_max;
+    int64_t session_lifetime_s; /* of who signs in with a browser */
     struct option_list trusted_proxies;
     struct option_list allowed_hosts;
 

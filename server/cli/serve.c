@@ -31,6 +31,7 @@
 #include "push/discovery.h"
 #include "push/jobs.h"
 #include "routes.h"
+#include "version.h"
 
 /* Clients that may resume on a URL that names no build: 4 MiB at most. */
 #define LEASES_MAX 16384
@@ -349,6 +350,8 @@ int cmd_serve(int argc, char **argv)
     log_init(&d.log, (enum log_level)d.otad.config.log_level, d.otad.config.log_format == 1);
     d.otad.log = &d.log;
     d.otad.data_dir = d.otad.config.data_dir;
+    d.otad.version = OTAD_VERSION;
+    d.otad.started_at_s = clock_wall_s(&d.otad.clock);
     (void)pthread_rwlock_init(&d.otad.config_lock, NULL);
     block_signals(&signals);
     enum otad_err err = start(&d, &ei);

@@ -15,11 +15,24 @@
 static const char sql_find[] =
     "SELECT " COLUMNS " FROM device WHERE product = :product AND mac = :mac";
 /* The MAC as 12 hex digits is compared only for rows of one product; q is NULL in most calls. */
-static const char sql_list[] = "SELECT " COLUMNS " FROM device WHERE product = :product"
-                               " AND (last_seen_s, id) < (:before_s, :before_id)"
-                               " AND (:version IS NULL OR version = :version)"
-                               " AND (:q IS NULL OR instr(printf('%012X', mac), :q) > 0)"
-                               " ORDER BY last_seen_s DESC, id DESC LIMIT :limit";
+#define LIST                                                                                       \
+    "SELECT " COLUMNS " FROM device WHERE product = :product"                                      \
+    " AND (:version IS NULL OR version = :version)"                                                \
+    " AND (:q IS NULL OR instr(printf('%012X', mac), :q) > 0)"
+#define SEEN_LAST                                                                                  \
+    " AND (last_seen_s, id) < (:after, :after_id) ORDER BY last_seen_s DESC, id DESC LIMIT :limit"
+#define SEEN_FIRST                                                                                 \
+    " AND (last_seen_s, id) > (:after, :after_id) ORDER BY last_seen_s, id LIMIT :limit"
+static const char sql_seen_last[] = LIST SEEN_LAST;
+static const char sql_seen_first[] = LIST SEEN_FIRST;
+static const char sql_by_mac[] = LIST " AND mac > :after ORDER BY mac LIMIT :limit";
+static const char sql_by_mac_down[] = LIST " AND mac < :after ORDER BY mac DESC LIMIT :limit";
+static const char sql_state_seen_last[] = LIST " AND state = :state" SEEN_LAST;
+static const char sql_state_seen_first[] = LIST " AND state = :state" SEEN_FIRST;
+static const char sql_state_by_mac[] =
+    LIST " AND +state = :state AND mac > :after ORDER BY mac LIMIT :limit";
+static const char sql_state_by_mac_down[] =
+    LIST " AND +state = :state AND mac < :after ORDER BY mac DESC LIMIT :limit";
 static const char sql_seen[] =
     "INSERT INTO device (product, mac, version, chip, md5, sha256, address, agent, mode,"
     " free_space, chip_size, authenticated, origin, asked_channel, said, first_seen_s, "
@@ -206,14 +219,36 @@ enum otad_err device_delete(struct db *db, int64_t id, struct otad_errinfo *ei)
     return db_run(&q, ei);
 }
 
+void device_list_begin(struct device_filter *f)
+{
+    bool down = f->sort == DEVICE_SEEN_LAST || f->sort == DEVICE_BY_MAC_DOWN;
+    f->after = f->after_id = down ? INT64_MAX : -1;
+}
+
 enum otad_err device_list(struct db *db, const struct device_filter *f,
                           enum otad_err (*each)(void *arg, const struct device *d), void *arg,
                           struct otad_errinfo *ei)
 {
-    struct db_q q = db_query(db, sql_list);
+    static const char *const all[] = {
+        [DEVICE_SEEN_LAST] = sql_seen_last,
+        [DEVICE_SEEN_FIRST] = sql_seen_first,
+        [DEVICE_BY_MAC] = sql_by_mac,
+        [DEVICE_BY_MAC_DOWN] = sql_by_mac_down,
+    };
+    static const char *const of_state[] = {
+        [DEVICE_SEEN_LAST] = sql_state_seen_last,
+        [DEVICE_SEEN_FIRST] = sql_state_seen_first,
+        [DEVICE_BY_MAC] = sql_state_by_mac,
+        [DEVICE_BY_MAC_DOWN] = sql_state_by_mac_down,
+    };
+    const char *sql = f->state != NULL ? of_state[f->sort] : all[f->sort];
+    struct db_q q = db_query(db, sql);
     db_bind_int(&q, ":product", f->product);
-    db_bind_int(&q, ":before_s", f->before_s);
-    db_bind_int(&q, ":before_id", f->before_id);
+    db_bind_int(&q, ":after", f->after);
+    if (f->sort == DEVICE_SEEN_LAST || f->sort == DEVICE_SEEN_FIRST)
+        db_bind_int(&q, ":after_id", f->after_id);
+    if (f->state != NULL)
+        db_bind_text(&q, ":state", f->state);
     db_bind_text(&q, ":version", f->version);
     db_bind_text(&q, ":q", f->q);
     db_bind_int(&q, ":limit", f->limit);

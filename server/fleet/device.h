@@ -80,16 +80,24 @@ enum otad_err device_save(struct db *db, const struct device *d,
 /** Forgets a device with its whole history. */
 enum otad_err device_delete(struct db *db, int64_t id, struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
-/** What device_list() may be narrowed to. */
+enum device_sort { DEVICE_SEEN_LAST, DEVICE_SEEN_FIRST, DEVICE_BY_MAC, DEVICE_BY_MAC_DOWN };
+
+/** What device_list() may be narrowed to, and its order. */
 struct device_filter {
     int64_t product;
-    const char *version;         /* NULL = any */
-    const char *q;               /* hex digits anywhere in the MAC, uppercase, or NULL */
-    int64_t before_s, before_id; /* cursor: rows after this one; INT64_MAX = from the newest */
+    enum device_sort sort;
+    const char *state;       /* of its newest update, "" = it has none; NULL = any */
+    const char *version;     /* NULL = any */
+    const char *q;           /* hex digits anywhere in the MAC, uppercase, or NULL */
+    int64_t after, after_id; /* cursor: rows behind the one with this last_seen_s or MAC, and id */
     int64_t limit;
 };
 
-/** Last seen first. */
+/** The cursor from which on everything is behind. */
+void device_list_begin(struct device_filter *f);
+
+/** Devices in the filter's order. A state is found by an index; version and q are looked for in
+ *  the product's rows until there are `limit`. */
 enum otad_err device_list(struct db *db, const struct device_filter *f,
                           enum otad_err (*each)(void *arg, const struct device *d), void *arg,
                           struct otad_errinfo *ei) OTAD_MUSTCHECK;

@@ -15,6 +15,7 @@ static const char sql_insert[] =
     "INSERT INTO api_key (name, role, product, hash, hint, created_at_s)"
     " VALUES (:name, :role, :product, :hash, :hint, :now) RETURNING id";
 static const char sql_by_hash[] = SELECT "WHERE k.hash = :hash AND k.revoked_at_s IS NULL";
+static const char sql_by_id[] = SELECT "WHERE k.id = :id AND k.revoked_at_s IS NULL";
 static const char sql_list[] = SELECT "ORDER BY k.id";
 static const char sql_revoke[] =
     "UPDATE api_key SET revoked_at_s = :now WHERE name = :name AND revoked_at_s IS NULL";
@@ -136,6 +137,23 @@ enum otad_err key_check(struct db *db, const char *secret, struct key *out, stru
         return otad_hint(ei, "Make one on the server: otad key create --data-dir DIR --name NAME "
                              "--role publisher");
     }
+    *out = k;
+    return OTAD_E_OK;
+}
+
+enum otad_err key_find_in_force(struct db *db, int64_t id, struct key *out, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql_by_id);
+    db_bind_int(&q, ":id", id);
+    struct key k;
+    bool found = db_step(&q);
+    if (found)
+        read_row(&q, &k);
+    enum otad_err err = db_end(&q, ei);
+    if (err != OTAD_E_OK)
+        return err;
+    if (!found)
+        return otad_fail(ei, OTAD_E_NOENT, "This key was revoked");
     *out = k;
     return OTAD_E_OK;
 }

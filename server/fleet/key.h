@@ -47,6 +47,10 @@ enum otad_err key_create(struct db *db, struct key *k, char text[KEY_TEXT],
 enum otad_err key_check(struct db *db, const char *secret, struct key *out,
                         struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
+/** Reads a key by its row id. @return OTAD_E_OK, OTAD_E_NOENT when it is not there or revoked. */
+enum otad_err key_find_in_force(struct db *db, int64_t id, struct key *out,
+                                struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
 /** @return OTAD_E_OK, OTAD_E_NOENT when no key in force has that name. */
 enum otad_err key_revoke(struct db *db, const char *name, int64_t now_s,
                          struct otad_errinfo *ei) OTAD_MUSTCHECK;

@@ -29,6 +29,8 @@ struct otad {
     struct log *log;
     struct clock clock;
     const char *data_dir;
+    const char *version;  /* of otad */
+    int64_t started_at_s; /* wall clock */
     struct db_pool *readers;
     struct writer *writer;
     struct overlay *overlay;

@@ -44,6 +44,12 @@ static const char sql_failures[] =
 static const char sql_versions[] =
     "SELECT version, sum(devices), 0 FROM device_tally WHERE product = :product"
     " GROUP BY version ORDER BY sum(devices) DESC, version LIMIT :limit";
+static const char sql_device_states[] =
+    "SELECT state, count(*), 0 FROM device WHERE product = :product GROUP BY state";
+static const char sql_channels[] =
+    "SELECT CASE WHEN t.channel = '' THEN p.default_channel ELSE t.channel END AS name,"
+    " sum(t.devices), 0 FROM product AS p JOIN device_tally AS t ON t.product = p.id"
+    " WHERE p.id = :product GROUP BY name ORDER BY name";
 static const char sql_states[] =
     "SELECT state, updates, 0 FROM update_tally WHERE build = :build AND updates > 0";
 static const char sql_over_time[] =
@@ -176,6 +182,27 @@ enum otad_err stats_versions(struct db *db, int64_t product, stats_each each, vo
     db_bind_int(&q, ":product", product);
     db_bind_int(&q, ":limit", STATS_VERSIONS_MAX);
     return walk(&q, each, arg, ei);
+}
+
+/* Goes through the rows of a statement about a product. */
+static enum otad_err walk_product(struct db *db, const char *sql, int64_t product, stats_each each,
+                                  void *arg, struct otad_errinfo *ei)
+{
+    struct db_q q = db_query(db, sql);
+    db_bind_int(&q, ":product", product);
+    return walk(&q, each, arg, ei);
+}
+
+enum otad_err stats_devices(struct db *db, int64_t product, stats_each each, void *arg,
+                            struct otad_errinfo *ei)
+{
+    return walk_product(db, sql_device_states, product, each, arg, ei);
+}
+
+enum otad_err stats_channels(struct db *db, int64_t product, stats_each each, void *arg,
+                             struct otad_errinfo *ei)
+{
+    return walk_product(db, sql_channels, product, each, arg, ei);
 }
 
 enum otad_err stats_states(struct db *db, int64_t build, stats_each each, void *arg,

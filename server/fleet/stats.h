@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What the fleet does, in numbers. Owns the tables `stat` and `stat_version`, and the tallies that
- * triggers keep: nothing here reads all devices or all updates of a product. */
+ * triggers keep: but for stats_devices() nothing here reads all devices or all updates of a
+ * product. */
 #ifndef OTAD_FLEET_STATS_H
 #define OTAD_FLEET_STATS_H
 
@@ -43,6 +44,16 @@ typedef enum otad_err (*stats_each)(void *arg, const char *name, int64_t first, 
 /** Versions and the number of devices that report them, the commonest first, at most
  *  STATS_VERSIONS_MAX. "" = devices that don't say. */
 enum otad_err stats_versions(struct db *db, int64_t product, stats_each each, void *arg,
+                             struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** States of newest updates ("" = none yet) and the number of devices. Walks an index entry a
+ * device: not for an HTTP thread. */
+enum otad_err stats_devices(struct db *db, int64_t product, stats_each each, void *arg,
+                            struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Channels and the number of devices that follow them, by name; one that nobody follows is left
+ *  out. */
+enum otad_err stats_channels(struct db *db, int64_t product, stats_each each, void *arg,
                              struct otad_errinfo *ei) OTAD_MUSTCHECK;
 
 /** States and the number of updates of a build (seq) that are in them; none with 0. */

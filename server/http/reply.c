@@ -119,19 +119,24 @@ enum otad_err http_reply_send(struct http_req *req, struct http_reply *reply, un
     return OTAD_E_OK;
 }
 
-enum otad_err http_reply_json(struct http_req *req, unsigned status, json_t *body)
+struct http_reply *http_reply_of_json(json_t *body)
 {
     char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
     json_decref(body);
     if (text == NULL)
-        return http_reply_send(req, NULL, 503);
+        return NULL;
     size_t n = strlen(text);
     text[n] = '\n'; /* the NUL's place: a terminal's prompt then starts on its own line */
     struct http_reply *reply =
         reply_wrap(MHD_create_response_from_buffer(n + 1, text, MHD_RESPMEM_MUST_FREE), n + 1);
     http_reply_header(reply, "Content-Type", "application/json");
     http_reply_header(reply, "Cache-Control", "no-store");
-    return http_reply_send(req, reply, status);
+    return reply;
+}
+
+enum otad_err http_reply_json(struct http_req *req, unsigned status, json_t *body)
+{
+    return http_reply_send(req, http_reply_of_json(body), status);
 }
 
 enum otad_err http_reply_refuse(struct http_req *req, unsigned status, const char *reason)
@@ -169,6 +174,17 @@ static void add_allow(struct http_reply *reply, const struct otad_errinfo *ei)
     http_reply_header(reply, "Allow", ei->hint);
 }
 
+/* What a 401 must name. Browsers answer Basic with a dialog of their own, which is right for an
+ * address that somebody typed and wrong under a page of ours, which asks by itself. */
+static const char *challenge(struct http_req *req)
+{
+    const char *accept = http_req_header(req, "Accept");
+    bool page = http_req_header(req, "X-Otad-CSRF") != NULL ||
+                http_req_header(req, "Cookie") != NULL ||
+                (accept != NULL && strncmp(accept, "text/event-stream", 17) == 0);
+    return page ? "Bearer realm=\"otad\"" : "Basic realm=\"otad\"";
+}
+
 static enum otad_err send_json_error(struct http_req *req, enum otad_err err,
                                      const struct otad_errinfo *ei)
 {
@@ -183,7 +199,7 @@ static enum otad_err send_json_error(struct http_req *req, enum otad_err err,
     if (err == OTAD_E_METHOD)
         add_allow(reply, ei);
     if (err == OTAD_E_UNAUTHORIZED)
-        http_reply_header(reply, "WWW-Authenticate", "Basic realm=\"otad\"");
+        http_reply_header(reply, "WWW-Authenticate", challenge(req));
     if (status == 503 || status == 429)
         http_reply_header(reply, "Retry-After", "5");
     return http_reply_send(req, reply, status);

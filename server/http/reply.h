@@ -33,6 +33,9 @@ void http_reply_header(struct http_reply *reply, const char *name, const char *v
  *  connection, and ESP8266 clients wait for its end. @return always OTAD_E_OK */
 enum otad_err http_reply_send(struct http_req *req, struct http_reply *reply, unsigned status);
 
+/** An answer of a JSON document, whose reference it drops. NULL when out of memory. */
+struct http_reply *http_reply_of_json(json_t *body);
+
 /** Sends a JSON document and drops the caller's reference to it. NULL means out of memory. */
 enum otad_err http_reply_json(struct http_req *req, unsigned status, json_t *body);
 

@@ -42,6 +42,11 @@ bool http_req_is_head(const struct http_req *req)
     return req->method == HTTP_HEAD;
 }
 
+bool http_req_is_safe(const struct http_req *req)
+{
+    return req->method == HTTP_GET || req->method == HTTP_HEAD;
+}
+
 const char *http_req_path(const struct http_req *req)
 {
     return req->path;

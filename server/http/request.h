@@ -27,6 +27,8 @@ const char *http_req_query_key(const struct http_req *req, size_t i);
 /** A request header by case-insensitive name, or NULL. */
 const char *http_req_header(const struct http_req *req, const char *name);
 bool http_req_is_head(const struct http_req *req);
+/** Whether the method is one that changes nothing: GET or HEAD. */
+bool http_req_is_safe(const struct http_req *req);
 /** The path as it came, without the query string and without what follows a '~' in a segment: fit
  *  for logs. */
 const char *http_req_path(const struct http_req *req);

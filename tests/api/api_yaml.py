@@ -217,6 +217,31 @@ def image(folder, name, *arguments):
         return file.read()
 
 
+def walk_session(a, daemon):
+    """What a browser does: the page, its assets, in and out."""
+    page = a.ask("GET", "/", 200, key=False).decode()
+    a.ask("HEAD", "/", 200, key=False)
+    assets = re.findall(r'"/assets/([^"]+)"', page)
+    check(len(assets) >= 3, f"the page names {assets}; was otad built without node?")
+    for name in assets:
+        a.ask("GET", "/assets/{name}", 200, key=False, name=name)
+        a.ask("HEAD", "/assets/{name}", 200, key=False, name=name)
+    a.ask("POST", "/api/v1/session", 401, {"key": "x"}, key=False)
+    a.ask("POST", "/api/v1/session", 201, {"key": daemon.key}, key=False)
+    a.ask("GET", "/api/v1/session", 200)
+    a.ask("DELETE", "/api/v1/session", 409)
+    body = json.dumps({"key": daemon.key}).encode()
+    request = urllib.request.Request(daemon.url + "/api/v1/session", body,
+                                     {"Content-Type": "application/json"}, method="POST")
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        cookie, csrf = answer.headers["Set-Cookie"].split(";")[0], json.loads(answer.read())["csrf"]
+    request = urllib.request.Request(daemon.url + "/api/v1/session", method="DELETE",
+                                     headers={"Cookie": cookie, "X-Otad-CSRF": csrf})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        if check(answer.status == 204, f"signing out was answered {answer.status}"):
+            a.seen.add(("DELETE", "/api/v1/session"))
+
+
 def walk(doc, daemon, folder):
     a = Answers(doc, daemon)
     p = "/api/v1/products/{product}"
@@ -224,6 +249,8 @@ def walk(doc, daemon, folder):
     a.ask("GET", "/healthz", 200, key=False)
     a.ask("HEAD", "/healthz", 200, key=False)
     a.ask("GET", "/api/v1/candidates", 200)
+    a.ask("GET", "/api/v1/status", 200)
+    walk_session(a, daemon)
     a.ask("GET", "/api/v1/endpoints", 200)
     a.ask("GET", "/api/v1/products", 401, key=False)
     a.ask("POST", "/api/v1/products", 201, {"slug": "lamp", "name": "Lamp"})
@@ -308,6 +335,9 @@ def walk(doc, daemon, folder):
     a.ask("POST", fw + "{mac}/report", 400, {"result": "maybe"}, key=False, **device)
 
     a.ask("GET", p + "/devices", 200, query="?q=5c:cf&version=1.0.0", **lamp)
+    a.ask("GET", p + "/devices", 200, query="?state=installed&sort=mac", **lamp)
+    a.ask("GET", p + "/devices", 422, query="?state=tired", **lamp)
+    a.ask("GET", p + "/devices", 422, query="?sort=colour", **lamp)
     shown = a.ask("GET", p + "/devices", 200, **lamp)
     check(len(shown["items"]) == 1, f"{len(shown['items'])} devices are listed, not 1")
     a.ask("GET", p + "/devices/{mac}", 200, **device)

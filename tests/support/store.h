@@ -62,8 +62,4 @@ extern struct otad_errinfo store_ei;
         ck_assert_msg(err_ == (code), "%s: %s instead of %s", #call, otad_err_name(err_),          \
                       otad_err_name(code));                                                        \
     } while (0)
-/** Fails unless the text holds the part. */
-#define HOLDS(text, part)                                                                          \
-    ck_assert_msg(strstr(text, part) != NULL, "'%s' is not in '%s'", part, text)
-
 #endif

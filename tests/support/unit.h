@@ -4,6 +4,7 @@
 #define OTAD_TESTS_UNIT_H
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <check.h>
 
@@ -17,5 +18,9 @@
         srunner_free(runner);                                                                      \
         return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;                                          \
     }
+
+/** Fails unless the text holds the part. */
+#define HOLDS(text, part)                                                                          \
+    ck_assert_msg(strstr(text, part) != NULL, "'%s' is not in '%s'", part, text)
 
 #endif

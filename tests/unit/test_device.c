@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "fleet/device.h"
+#include "fleet/update.h"
 #include "support/store.h"
 
 #define LAMP 0x30AEA48436F0ULL
@@ -182,22 +183,50 @@ static enum otad_err each(void *arg, const struct device *d)
     return OTAD_E_OK;
 }
 
+/* ALL = from the beginning. */
+#define ALL INT64_MIN
+
 static const struct {
     const char *what;
-    const char *version, *q;
-    int64_t before_s, before_id, limit;
+    const char *version, *q, *state;
+    enum device_sort sort;
+    int64_t after, after_id, limit;
     const char *want;
 } list_rows[] = {
-    {"all, last seen first",    NULL, NULL,           INT64_MAX, INT64_MAX, 9, "d c b a "},
-    {"limited",                 NULL, NULL,           INT64_MAX, INT64_MAX, 2, "d c "    },
-    {"after one of a second",   NULL, NULL,           20,        3,         9, "b a "    },
-    {"after a second",          NULL, NULL,           20,        0,         9, "a "      },
-    {"of a version",            "2",  NULL,           INT64_MAX, INT64_MAX, 9, "c b "    },
-    {"by digits of the MAC",    NULL, "00000D",       INT64_MAX, INT64_MAX, 9, "d "      },
-    {"by the whole MAC",        NULL, "00000000000A", INT64_MAX, INT64_MAX, 9, "a "      },
-    {"lower case is not asked", NULL, "a",            INT64_MAX, INT64_MAX, 9, ""        },
-    {"both filters",            "2",  "C",            INT64_MAX, INT64_MAX, 9, "c "      },
+    {"all, last seen first",     NULL, NULL,           NULL,     DEVICE_SEEN_LAST,   ALL, 0, 9, "d c b a "},
+    {"limited",                  NULL, NULL,           NULL,     DEVICE_SEEN_LAST,   ALL, 0, 2, "d c "    },
+    {"after one of a second",    NULL, NULL,           NULL,     DEVICE_SEEN_LAST,   20,  3, 9, "b a "    },
+    {"after a second",           NULL, NULL,           NULL,     DEVICE_SEEN_LAST,   20,  0, 9, "a "      },
+    {"of a version",             "2",  NULL,           NULL,     DEVICE_SEEN_LAST,   ALL, 0, 9, "c b "    },
+    {"by digits of the MAC",     NULL, "00000D",       NULL,     DEVICE_SEEN_LAST,   ALL, 0, 9, "d "      },
+    {"by the whole MAC",         NULL, "00000000000A", NULL,     DEVICE_SEEN_LAST,   ALL, 0, 9, "a "      },
+    {"lower case is not asked",  NULL, "a",            NULL,     DEVICE_SEEN_LAST,   ALL, 0, 9, ""        },
+    {"both filters",             "2",  "C",            NULL,     DEVICE_SEEN_LAST,   ALL, 0, 9, "c "      },
+    {"first seen first",         NULL, NULL,           NULL,     DEVICE_SEEN_FIRST,  ALL, 0, 9, "a b c d "},
+    {"the same, after one",      NULL, NULL,           NULL,     DEVICE_SEEN_FIRST,  20,  2, 9, "c d "    },
+    {"by MAC",                   NULL, NULL,           NULL,     DEVICE_BY_MAC,      ALL, 0, 2, "a b "    },
+    {"by MAC, after one",        NULL, NULL,           NULL,     DEVICE_BY_MAC,      0xb, 0, 9, "c d "    },
+    {"by MAC, down",             NULL, NULL,           NULL,     DEVICE_BY_MAC_DOWN, ALL, 0, 9, "d c b a "},
+    {"by MAC, down, after one",  NULL, NULL,           NULL,     DEVICE_BY_MAC_DOWN, 0xc, 0, 9, "b a "    },
+    {"in a state",               NULL, NULL,           "failed", DEVICE_SEEN_LAST,   ALL, 0, 9, "d b "    },
+    {"in a state, first first",  NULL, NULL,           "failed", DEVICE_SEEN_FIRST,  ALL, 0, 9, "b d "    },
+    {"in a state, after one",    NULL, NULL,           "failed", DEVICE_SEEN_LAST,   30,  4, 9, "b "      },
+    {"in a state, by MAC",       NULL, NULL,           "failed", DEVICE_BY_MAC,      ALL, 0, 9, "b d "    },
+    {"in a state, by MAC, down", NULL, NULL,           "failed", DEVICE_BY_MAC_DOWN, ALL, 0, 9, "d b "    },
+    {"in a state and a version", "1",  NULL,           "failed", DEVICE_SEEN_LAST,   ALL, 0, 9, "d "      },
+    {"without an update",        NULL, NULL,           "",       DEVICE_SEEN_LAST,   ALL, 0, 9, "c a "    },
+    {"in a state nobody is in",  NULL, NULL,           "sent",   DEVICE_SEEN_LAST,   ALL, 0, 9, ""        },
 };
+
+static struct update put_update(struct store *s, int64_t product, int64_t device,
+                                const struct build *b, enum update_state state)
+{
+    struct update u = {.product = product, .device = device, .build = b->seq, .created_at_s = 5};
+    OK(update_insert(s->db, &u, EI));
+    u.state = state;
+    OK(update_save(s->db, &u, EI));
+    return u;
+}
 
 START_TEST(list_row)
 {
@@ -206,18 +235,62 @@ START_TEST(list_row)
     store_memory(&s);
     int64_t product = store_product(s.db, "lamp"), other = store_product(s.db, "plug");
     (void)store_device(s.db, product, 0xa, "1", 10);
-    (void)store_device(s.db, product, 0xb, "2", 20);
+    int64_t b = store_device(s.db, product, 0xb, "2", 20);
     (void)store_device(s.db, product, 0xc, "2", 20);
-    (void)store_device(s.db, product, 0xd, "1", 30);
-    (void)store_device(s.db, other, 0xe, "2", 40);
+    int64_t d = store_device(s.db, product, 0xd, "1", 30);
+    int64_t e = store_device(s.db, other, 0xe, "2", 40);
+    struct build build = store_build(s.db, product, "9", BUILD_APP);
+    (void)put_update(&s, product, b, &build, UPDATE_FAILED);
+    (void)put_update(&s, product, d, &build, UPDATE_FAILED);
+    build = store_build(s.db, other, "9", BUILD_APP);
+    (void)put_update(&s, other, e, &build, UPDATE_FAILED);
     struct device_filter f = {.product = product,
                               .version = list_rows[_i].version,
                               .q = list_rows[_i].q,
-                              .before_s = list_rows[_i].before_s,
-                              .before_id = list_rows[_i].before_id,
+                              .state = list_rows[_i].state,
+                              .sort = list_rows[_i].sort,
                               .limit = list_rows[_i].limit};
+    device_list_begin(&f);
+    if (list_rows[_i].after != ALL) {
+        f.after = list_rows[_i].after;
+        f.after_id = list_rows[_i].after_id;
+    }
     OK(device_list(s.db, &f, each, text, EI));
     ck_assert_msg(strcmp(text, list_rows[_i].want) == 0, "%s: %s", list_rows[_i].what, text);
+    store_close(&s);
+}
+END_TEST
+
+static const char *state_of(struct store *s, const char *state)
+{
+    static char text[64];
+    struct device_filter f = {.product = 1, .state = state, .limit = 9};
+    text[0] = '\0';
+    device_list_begin(&f);
+    OK(device_list(s->db, &f, each, text, EI));
+    return text;
+}
+
+START_TEST(state_is_that_of_the_newest_update)
+{
+    struct store s;
+    store_memory(&s);
+    int64_t product = store_product(s.db, "lamp");
+    int64_t device = store_device(s.db, product, 0xa, "1", 10);
+    struct build one = store_build(s.db, product, "1", BUILD_APP);
+    struct build two = store_build(s.db, product, "2", BUILD_APP);
+    struct update first = put_update(&s, product, device, &one, UPDATE_INSTALLED);
+    ck_assert_str_eq(state_of(&s, "installed"), "a ");
+    struct update second = put_update(&s, product, device, &two, UPDATE_SENT);
+    ck_assert_str_eq(state_of(&s, "sent"), "a ");
+    ck_assert_str_eq(state_of(&s, "installed"), "");
+    first.state = UPDATE_ROLLED_BACK; /* what becomes of an older one doesn't count */
+    OK(update_save(s.db, &first, EI));
+    ck_assert_str_eq(state_of(&s, "sent"), "a ");
+    OK(update_delete(s.db, second.id, EI));
+    ck_assert_str_eq(state_of(&s, "rolled_back"), "a ");
+    OK(update_delete(s.db, first.id, EI));
+    ck_assert_str_eq(state_of(&s, ""), "a ");
     store_close(&s);
 }
 END_TEST
@@ -250,6 +323,7 @@ static Suite *make_suite(void)
     tcase_add_test(t, same_mac_of_two_products_is_two_devices);
     tcase_add_test(t, device_of_no_product_is_noent);
     tcase_add_loop_test(t, list_row, 0, (int)OTAD_COUNT(list_rows));
+    tcase_add_test(t, state_is_that_of_the_newest_update);
     tcase_add_test(t, scan_tells_what_bears_on_fitting);
     suite_add_tcase(s, t);
     return s;

@@ -46,6 +46,7 @@ static const struct {
     {"stats.c",       "sql_versions",             "USE TEMP B-TREE FOR ORDER BY",
      "sorts the versions of a product, not its devices"                                                                                 },
     {"stats.c",       "sql_remember_versions",    "USE TEMP B-TREE FOR ORDER BY",            "the same, once a day"                     },
+    {"stats.c",       "sql_channels",             "USE TEMP B-TREE FOR ORDER BY",            "sorts the channels of a product"          },
     {"update.c",      "sql_device_changed_last",  "USE TEMP B-TREE FOR ORDER BY",
      "sorts the updates of one device"                                                                                                  },
     {"update.c",      "sql_device_changed_first", "USE TEMP B-TREE FOR ORDER BY",            "the same"                                 },
