@@ -90,6 +90,7 @@ $(BUILD)/gen/version.h: FORCE
 	@mkdir -p $(@D)
 	@echo '#define OTAD_VERSION "$(VERSION)"' > $@.tmp
 	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
+.PHONY: FORCE
 FORCE:
 
 # The dashboard: made with node and npm, once for all flavours. Which folder is embedded changes when

@@ -62,13 +62,14 @@ done
 rm -rf "$work/new"
 NODE_PATH=$modules "$modules/.bin/esbuild" web/src/main.jsx \
     --bundle --minify --format=esm --target=es2020 --jsx=automatic --jsx-import-source=preact \
-    --loader:.svg=file --loader:.txt=file --alias:licenses="$PWD/$work/licenses.txt" \
+    --loader:.txt=file --alias:licenses="$PWD/$work/licenses.txt" \
     --entry-names='app-[hash]' --asset-names='[name]-[hash]' --public-path=/assets \
     --legal-comments=none --log-level=warning --outdir="$work/new/assets"
 
 js=$(cd "$work/new/assets" && echo app-*.js)
 css=$(cd "$work/new/assets" && echo app-*.css)
-icon=$(cd "$work/new/assets" && echo icon-*.svg)
+icon=icon-$(sha256sum < web/icon.svg | cut -c1-8).svg
+cp web/icon.svg "$work/new/assets/$icon"
 sed "s|@JS@|/assets/$js|; s|@CSS@|/assets/$css|; s|@ICON@|/assets/$icon|" web/index.html > "$work/new/index.html"
 rm -rf "$work/dist"
 mv "$work/new" "$work/dist"

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// Who changed what.
+import { useState } from 'preact/hooks';
+import { get, seg } from '../api.js';
+import { Card, Note, Read, Title, useMay, useRead } from '../ui.jsx';
+import { stamp } from '../words.js';
+
+export function Audit() {
+  const may = useMay('admin');
+  const [cursors, setCursors] = useState([null]);
+  const cursor = cursors.at(-1);
+  const read = useRead((signal) => (may ? get('/audit?limit=50' + (cursor ? '&cursor=' + seg(cursor) : ''), signal) : Promise.resolve({ items: [], next: null })), [cursor, may], (e) => e.kind === 'change' && cursors.length === 1);
+  return (
+    <>
+      <Title sub="Who changed what, and from where.">Audit</Title>
+      {!may ? <Note tone="wait">The audit is for admins.</Note> : (
+        <Card>
+          <Read read={read} rows={10}>
+            {(data) => (
+              <div class="scroll"><table>
+                <thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">Product</th><th scope="col">Object</th><th scope="col">Detail</th><th scope="col">From</th></tr></thead>
+                <tbody>{data.items.map((a) => (
+                  <tr key={a.id}><td class="nowrap"><time dateTime={a.at}>{stamp(a.at).slice(0, 19)}</time></td><td class="word">{a.who}</td><td>{a.action}</td><td>{a.product}</td><td class="word">{a.object}</td>
+                    <td class="word soft">{a.detail && (typeof a.detail === 'string' ? a.detail : Object.entries(a.detail).map(([k, v]) => `${k}: ${v}`).join(', '))}</td><td class="soft">{a.address}</td></tr>
+                ))}</tbody>
+              </table></div>
+            )}
+          </Read>
+          <div class="buttons">
+            <button class="plain" disabled={cursors.length < 2} onClick={() => setCursors(cursors.slice(0, -1))}>Newer</button>
+            <button class="plain" disabled={!read.data?.next} onClick={() => setCursors([...cursors, read.data.next])}>Older</button>
+          </div>
+        </Card>
+      )}
+    </>
+  );
+}

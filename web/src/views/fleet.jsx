@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// Is my fleet all right? All products in numbers.
+import { all, get } from '../api.js';
+import { href } from '../router.js';
+import { Adoption } from '../chart.jsx';
+import { Bar, Card, Read, Tag, Title, useMay, useRead } from '../ui.jsx';
+import { cause, count } from '../words.js';
+import { FirstSteps, NewProduct } from './start.jsx';
+
+function Number_({ value, label, link, tone }) {
+  const inner = <><strong class={value > 0 ? tone : ''}>{value.toLocaleString('en')}</strong><span>{label}</span></>;
+  return link ? <a class="number" href={link}>{inner}</a> : <div class="number">{inner}</div>;
+}
+
+function health(stats, channels) {
+  const stopped = channels.filter((c) => c.stopped_at);
+  if (stopped.length) return ['bad', '✕', `stopped by itself: ${stopped[0].stop_reason}`];
+  if (stats.failed_24h > 0) return ['wait', '!', `${count(stats.failed_24h, 'update')} failed today`];
+  if (stats.devices === 0) return ['quiet', '·', 'no devices yet'];
+  return ['good', '✓', 'all right'];
+}
+
+function Product({ product, stats, channels }) {
+  const [tone, sign, words] = health(stats, channels);
+  const p = product.slug;
+  const paused = channels.filter((c) => c.paused && !c.stopped_at);
+  return (
+    <Card title={<a href={href(['p', p])}>{product.name}</a>} class="product" actions={<Tag tone={tone} sign={sign}>{words}</Tag>}>
+      {paused.length > 0 && <p><Tag tone="wait" sign="‖">paused</Tag> {paused.map((c) => c.name).join(', ')}</p>}
+      <div class="numbers">
+        <Number_ value={stats.devices} label={stats.devices === 1 ? 'device' : 'devices'} link={href(['p', p, 'devices'])} />
+        <Number_ value={stats.in_flight} label="in flight" link={href(['p', p, 'devices'], { state: 'in_progress' })} tone="t-busy" />
+        <Number_ value={stats.failed_24h} label="failed in 24 h" link={href(['p', p, 'devices'], { state: 'failed' })} tone="t-bad" />
+        <Number_ value={stats.seen_24h} label="seen in 24 h" />
+      </div>
+      <p class="share"><span>{stats.on_current_pct} % run the current build</span><span class="soft">{stats.on_current.toLocaleString('en')} of {stats.devices.toLocaleString('en')}</span></p>
+      <Bar value={stats.on_current} max={stats.devices} tone="good" label={`${product.name}: devices on the current build`} />
+      {stats.devices > 0 && <Adoption stats={stats} height={150} />}
+    </Card>
+  );
+}
+
+function Failures({ items }) {
+  const sums = new Map();
+  for (const s of items) for (const f of s.failures) {
+    const sum = sums.get(f.cause) || { day: 0, week: 0 };
+    sums.set(f.cause, { day: sum.day + f.last_24h, week: sum.week + f.last_7d });
+  }
+  const rows = [...sums].sort((a, b) => b[1].week - a[1].week);
+  const most = rows[0]?.[1].week || 1;
+  return (
+    <Card title="Failures by cause">
+      {rows.length === 0 ? <p class="soft">None in the last 7 days.</p> : (
+        <div class="scroll"><table>
+          <thead><tr><th scope="col">Cause</th><th scope="col" class="num">24 hours</th><th scope="col" class="num">7 days</th><th scope="col" class="wide"><span class="hidden">Share</span></th></tr></thead>
+          <tbody>{rows.map(([word, n]) => (
+            <tr key={word}><th scope="row">{cause(word)}</th><td class="num">{n.day}</td><td class="num">{n.week}</td><td class="wide"><Bar value={n.week} max={most} tone="bad" label={cause(word) + ', 7 days'} /></td></tr>
+          ))}</tbody>
+        </table></div>
+      )}
+    </Card>
+  );
+}
+
+export function Fleet() {
+  const mayAdd = useMay('admin');
+  const read = useRead(async (signal) => {
+    const [products, stats] = await Promise.all([all('/products', signal), all('/stats', signal)]);
+    const channels = await Promise.all(products.slice(0, 50).map((p) => get(`/products/${p.slug}/channels`, signal).then((l) => l.items, () => [])));
+    return { products, stats: new Map(stats.map((s) => [s.product, s])), channels };
+  }, [], (e) => e.kind !== 'transfer' && e.kind !== 'check_in');
+  return (
+    <>
+      <Title>Fleet</Title>
+      <Read read={read} rows={6}>
+        {({ products, stats, channels }) => products.length === 0 ? <FirstSteps /> : (
+          <>
+            <div class="grid">
+              {products.map((p, i) => stats.get(p.slug) && <Product key={p.slug} product={p} stats={stats.get(p.slug)} channels={channels[i] || []} />)}
+            </div>
+            <Failures items={[...stats.values()]} />
+            {mayAdd && <Card title="Another product"><NewProduct /></Card>}
+          </>
+        )}
+      </Read>
+    </>
+  );
+}
