@@ -57,7 +57,7 @@ ALL_SRC := $(SERVER_SRC) server/main.c $(CLIENT_SRC) $(CLIENT_POSIX_SRC) $(SUPPO
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all deps build demo run check check-run tests bench bench-quick bench-fleet asan tsan coverage fuzz tidy \
+.PHONY: all deps build demo run check check-run tests bench bench-quick bench-fleet bench-web screenshots asan tsan coverage fuzz tidy \
   format format-check layers size client-size arduino-library install uninstall dist docker clean help
 
 all: $(BUILD)/otad $(EXAMPLES) ## build the daemon and the example device
@@ -186,7 +186,7 @@ $(BENCH_BIN): $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libs
 tests: all $(UNIT_TESTS) $(API_TESTS) $(CRASH_TESTS) $(FUZZ_REPLAY) $(TOOLS_MAIN) $(PRELOADS) $(BUILD)/tests/bench/fleet
 
 check-run: tests layers ## run all tests without installing anything
-	$(Q)BUILD=$(BUILD) $(if $(SAN),CK_TIMEOUT_MULTIPLIER=10) tools/run-tests.sh $(UNIT_TESTS) $(FUZZ_REPLAY) $(API_TESTS) $(CRASH_TESTS) $(wildcard tests/api/*.sh tests/api/*.py)
+	$(Q)BUILD=$(BUILD) $(if $(SAN),CK_TIMEOUT_MULTIPLIER=10) tools/run-tests.sh $(UNIT_TESTS) $(FUZZ_REPLAY) $(API_TESTS) $(CRASH_TESTS) $(wildcard tests/api/*.sh tests/api/*.py) $(if $(SAN),,tests/browser/run.sh)
 
 asan: ## all tests under AddressSanitizer and UBSan
 	$(Q)+$(MAKE) --no-print-directory BUILD=build/asan SAN=address,undefined check-run
@@ -213,7 +213,13 @@ bench-fleet: ## a fleet with faults is updated, the ledger compared with the tru
 	$(Q)tools/install-deps.sh build check
 	$(Q)+$(MAKE) --no-print-directory all $(BENCH_BIN) $(TOOLS_MAIN)
 	$(Q)tests/bench/fleet.sh $(BUILD) $(FLEET)
-bench: bench-quick bench-fleet ## all benchmarks
+screenshots: deps ## pictures of every view of the dashboard, in build/screenshots and docs/
+	$(Q)+$(MAKE) --no-print-directory WEB=yes all $(BUILD)/tests/mkimage
+	$(Q)BUILD=$(BUILD) tests/browser/run.sh screenshots
+bench-web: deps ## how soon the dashboard can be read, on a phone that is slow
+	$(Q)+$(MAKE) --no-print-directory WEB=yes all $(BUILD)/tests/mkimage
+	$(Q)BUILD=$(BUILD) tests/browser/run.sh load
+bench: bench-quick bench-fleet bench-web ## all benchmarks
 
 tidy: ## clang-tidy, one process a file
 	$(Q)tools/tidy.sh $(OTAD_CPPFLAGS) -Itests -Itests/doubles/esp-idf -Iclient/ports/esp-idf/include $(LIB_CFLAGS)
@@ -243,8 +249,16 @@ uninstall: ## undo install; configuration of yours and data stay
 	  $(DESTDIR)$(UNITDIR)/otad.service $(DESTDIR)$(UNITDIR)/otad.socket $(DESTDIR)$(SYSUSERSDIR)/otad.conf
 	-rmdir $(DESTDIR)$(SYSCONFDIR)/otad 2>/dev/null
 
-dist: ## a release tarball
-	git archive --prefix=otad-$(VERSION)/ -o $(BUILD)/otad-$(VERSION).tar.gz HEAD
+dist: ## a release tarball, with the dashboard as it is built
+	$(Q)tools/install-deps.sh web
+	$(Q)tools/web.sh build build/web/dist
+	@mkdir -p $(BUILD)
+	$(Q)git archive --prefix=otad-$(VERSION)/ -o $(BUILD)/otad-$(VERSION).tar HEAD
+	$(Q)tar -C build/web --owner=0 --group=0 --transform 's|^dist|otad-$(VERSION)/web/dist|' -rf $(BUILD)/otad-$(VERSION).tar dist
+	$(Q)printf '%s\n' '$(VERSION)' > $(BUILD)/VERSION
+	$(Q)tar -C $(BUILD) --owner=0 --group=0 --transform 's|^VERSION|otad-$(VERSION)/VERSION|' -rf $(BUILD)/otad-$(VERSION).tar VERSION
+	$(Q)gzip -9nf $(BUILD)/otad-$(VERSION).tar
+	@echo "$(BUILD)/otad-$(VERSION).tar.gz"
 docker: ## build the container image
 	docker build --build-arg VERSION=$(VERSION) -t otad:$(VERSION) .
 clean: ## remove what was built

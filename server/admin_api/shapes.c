@@ -119,15 +119,27 @@ json_t *shape_channel(struct db *db, const char *slug, const struct channel *c,
                    ei);
 }
 
+/* How far its newest download or push got, without the story. */
+static json_t *newest_transfer(struct db *db, int64_t update)
+{
+    struct transfer t;
+    if (transfer_newest(db, update, &t, NULL) != OTAD_E_OK)
+        return json_null();
+    return json_pack("{s:o, s:s, s:s, s:s, s:I, s:I}", "id", json_id(t.id), "kind",
+                     transfer_kind_name(t.kind), "state", transfer_state_name(t.state), "cause",
+                     t.cause, "size", (json_int_t)t.size_bytes, "bytes_acked",
+                     (json_int_t)t.bytes_acked);
+}
+
 static json_t *current_update(struct db *db, int64_t device)
 {
     struct update u;
     if (update_newest(db, device, 0, &u, NULL) != OTAD_E_OK)
         return json_null();
-    return json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:I}", "id", json_id(u.id), "build",
+    return json_pack("{s:o, s:o, s:s, s:s, s:s, s:o, s:I, s:o}", "id", json_id(u.id), "build",
                      json_id(u.build_id), "version", u.to_version, "state",
                      update_state_name(u.state), "cause", u.cause, "detail", json_text(u.detail),
-                     "attempts", (json_int_t)u.attempts);
+                     "attempts", (json_int_t)u.attempts, "transfer", newest_transfer(db, u.id));
 }
 
 /* -1 = not said. */

@@ -47,7 +47,7 @@ function draw(element, { labels, series }, height) {
     width: element.clientWidth, height, legend: { show: false }, cursor: { show: false }, padding: [8, 8, 0, 0],
     scales: { x: { time: false, range: [-0.6, labels.length - 0.4] }, y: { range: [0, highest * 1.05] } },
     axes: [
-      { ...axis, grid: { show: false }, splits: () => x, values: (_, at) => at.map((i) => (labels.length <= 8 || i % Math.ceil(labels.length / 8) === 0 ? (labels[i] || '').slice(5) : '')) },
+      { ...axis, size: 26, grid: { show: false }, splits: () => x, values: (_, at) => at.map((i) => (labels.length <= 8 || i % Math.ceil(labels.length / 8) === 0 ? (labels[i] || '').slice(5) : '')) },
       { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000, 1000000] },
     ],
     // The highest first: each bar covers the lower part of the one behind it.

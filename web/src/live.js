@@ -16,12 +16,22 @@ function setState(next) {
   for (const tell of watchers) tell(next);
 }
 
+// What came since the page was opened, the newest first.
+const RECENT = 300;
+const recent = [];
+export const recentEvents = () => [...recent];
+
 function tell(event) {
+  if (event.kind !== 'lost') {
+    recent.unshift(event);
+    recent.length = Math.min(recent.length, RECENT);
+  }
   for (const listener of [...listeners]) listener(event);
 }
 
 export function startLive(onRefused) {
-  stopLive();
+  clearTimeout(timer);
+  if (source) source.close();
   setState('connecting');
   source = new EventSource('/api/v1/events');
   source.onopen = () => {
@@ -53,6 +63,7 @@ export function stopLive() {
   clearTimeout(timer);
   if (source) source.close();
   source = null;
+  recent.length = 0;
   setState('off');
 }
 

@@ -6,6 +6,7 @@ export const STATES = {
   none: ['No update yet', '·', 'quiet', 'It was never offered a build.'],
   pending: ['Scheduled', '◷', 'wait', 'It gets the build at its next check-in.'],
   in_progress: ['Downloading', '↓', 'busy', 'The image is on its way, or the connection broke and the device is expected again.'],
+  interrupted: ['Interrupted', '↯', 'wait', 'The download broke off; it goes on when the device asks again.'],
   sent: ['Delivered', '⇥', 'busy', 'The whole image arrived; not yet seen running.'],
   installed: ['Installed', '✓', 'good', 'It came back running the build.'],
   failed: ['Failed', '✕', 'bad', 'It did not get there.'],
@@ -32,11 +33,22 @@ const CAUSES = {
   superseded: 'another build came first',
   wont_fit: 'does not fit',
   wrong_chip: 'for another chip',
+  reported: 'the device reported a failure',
   failed: 'failed, no cause known',
   rolled_back: 'rolled back',
   attempts_exhausted: 'given up',
 };
 export const cause = (word) => CAUSES[word] || String(word || '').replace(/^push_/, 'push: ').replace(/_/g, ' ');
+
+// A device's update in words: its state, and where its download stands or broke.
+export function stateOf(update) {
+  const t = update?.transfer;
+  if (!update) return { state: 'none', detail: '' };
+  if (update.state === 'in_progress' && t?.state === 'aborted')
+    return { state: 'interrupted', detail: `stopped at ${percent(t.bytes_acked, t.size)} %${t.cause ? ', ' + cause(t.cause) : ''}` };
+  if (update.state === 'in_progress' && t) return { state: update.state, detail: `${percent(t.bytes_acked, t.size)} %` };
+  return { state: update.state, detail: update.cause && update.cause !== update.state ? cause(update.cause) : '' };
+}
 
 export const bytes = (n) => (n == null ? '–' : Number(n).toLocaleString('en') + ' bytes');
 
@@ -55,9 +67,9 @@ export const count = (n, one, many) => `${Number(n).toLocaleString('en')} ${n ==
 const UNITS = [[86400, 'day'], [3600, 'hour'], [60, 'minute'], [1, 'second']];
 
 export function duration(s) {
-  if (s < 1) return 'no time';
+  if (s < 1) return 'less than a second';
   for (const [n, name] of UNITS) if (s >= n) return count(Math.floor(s / n), name);
-  return 'no time';
+  return 'less than a second';
 }
 
 export function ago(iso, now = Date.now()) {

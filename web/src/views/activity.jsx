@@ -3,10 +3,11 @@
 import { useState } from 'preact/hooks';
 import { href } from '../router.js';
 import { Card, Note, Select, State, Tag, Title } from '../ui.jsx';
-import { useEvents, useLiveState } from '../live.js';
+import { recentEvents, useEvents, useLiveState } from '../live.js';
 import { bytes, cause, percent, stamp } from '../words.js';
 
 const KEPT = 300;
+const keyed = (e) => ({ ...e, key: e.id || Math.random() });
 
 function Line({ e }) {
   const where = e.mac ? <a class="mac" href={href(['p', e.product, 'devices', e.mac])}>{e.mac}</a> : null;
@@ -31,13 +32,13 @@ function Line({ e }) {
 const WORDS = { check_in: 'Check-ins', transfer: 'Downloads', update: 'Updates', change: 'Changes', push: 'Pushes', channel: 'Channels' };
 
 export function Activity() {
-  const [events, setEvents] = useState([]);
+  const [events, setEvents] = useState(() => recentEvents().map(keyed));
   const [kind, setKind] = useState('');
   const [held, setHeld] = useState(false);
   const live = useLiveState();
   useEvents((e) => {
     if (held || e.kind === 'lost') return;
-    setEvents((list) => [{ ...e, key: e.id || Math.random() }, ...list].slice(0, KEPT));
+    setEvents((list) => [keyed(e), ...list].slice(0, KEPT));
   });
   const shown = kind ? events.filter((e) => e.kind === kind) : events;
   return (

@@ -17,11 +17,11 @@ export function Audit() {
         <Card>
           <Read read={read} rows={10}>
             {(data) => (
-              <div class="scroll"><table>
+              <div class="scroll"><table class="cards">
                 <thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">Product</th><th scope="col">Object</th><th scope="col">Detail</th><th scope="col">From</th></tr></thead>
                 <tbody>{data.items.map((a) => (
-                  <tr key={a.id}><td class="nowrap"><time dateTime={a.at}>{stamp(a.at).slice(0, 19)}</time></td><td class="word">{a.who}</td><td>{a.action}</td><td>{a.product}</td><td class="word">{a.object}</td>
-                    <td class="word soft">{a.detail && (typeof a.detail === 'string' ? a.detail : Object.entries(a.detail).map(([k, v]) => `${k}: ${v}`).join(', '))}</td><td class="soft">{a.address}</td></tr>
+                  <tr key={a.id}><td class="nowrap" data-label="When"><time dateTime={a.at}>{stamp(a.at).slice(0, 19)}</time></td><td class="word" data-label="Who">{a.who}</td><td data-label="What">{a.action}</td><td data-label="Product">{a.product}</td><td class="word" data-label="Object">{a.object}</td>
+                    <td class="word soft" data-label="Detail">{a.detail && (typeof a.detail === 'string' ? a.detail : Object.entries(a.detail).map(([k, v]) => `${k}: ${v}`).join(', '))}</td><td class="soft" data-label="From">{a.address}</td></tr>
                 ))}</tbody>
               </table></div>
             )}

@@ -5,7 +5,7 @@ import qrcode from 'qrcode-generator';
 import { api, get, seg } from '../api.js';
 import { href } from '../router.js';
 import { Ago, Bar, Card, Confirm, Copy, Dialog, Facts, Field, Note, Problem, Read, Select, State, Tag, Title, Verdict, useAction, useMay, useRead, useToast } from '../ui.jsx';
-import { bytes, cause, count, duration, local, percent, size, stamp } from '../words.js';
+import { bytes, cause, count, duration, local, percent, size, stamp, stateOf } from '../words.js';
 import { Push, PushDialog, PushSteps } from './push.jsx';
 import { Tabs } from './tabs.jsx';
 
@@ -74,10 +74,11 @@ function Story({ slug, id }) {
 }
 
 function Update({ slug, update: u, first }) {
+  const { state } = stateOf({ ...u, transfer: u.transfers.at(-1) });
   const [open, setOpen] = useState(false);
   const transfers = [...u.transfers].reverse();
   return (
-    <Card level={3} title={<>{u.from_version || '?'} → {u.to_version} <State state={u.state} /></>} class={'update' + (first ? ' newest' : '')} actions={<Ago at={u.updated_at} />}>
+    <Card level={3} title={<>{u.from_version || '?'} → {u.to_version} <State state={state} /></>} class={'update' + (first ? ' newest' : '')} actions={<Ago at={u.updated_at} />}>
       {(u.cause || u.detail) && <p>{u.cause && <strong>{cause(u.cause)}{u.detail ? ': ' : ''}</strong>}{u.detail}</p>}
       {u.contradiction && <Note tone="bad"><strong>It says one thing and was seen to do another.</strong> {u.contradiction}</Note>}
       {transfers.map((t) => <Transfer key={t.id} t={t} />)}
@@ -166,7 +167,7 @@ function Controls({ slug, device, builds, channels, reload, onPush }) {
   const apps = builds.filter((b) => b.kind === 'app' && !b.withdrawn_at);
   const pinned = device.pin && !apps.some((b) => b.id === device.pin);
   return (
-    <Card title="What you can do">
+    <Card title="What you can do" class="controls">
       <div class="buttons left">
         <button class="plain" disabled={busy} onClick={() => run(() => patch({ held: !device.held }))}>{device.held ? 'Let it go on' : 'Hold it'}</button>
         <button class="plain" disabled={busy} onClick={retry}>Retry</button>
@@ -213,7 +214,7 @@ export function Device({ slug, mac }) {
           <div class="columns">
             <div>
               {pushing && <Card title="Push"><Push slug={slug} id={pushing} onEnd={read.reload} /></Card>}
-              <Card title="Now" actions={<State state={device.update?.state} />}>
+              <Card title="Now" actions={<State state={stateOf(device.update).state} />}>
                 <Facts rows={[
                   ['Runs', device.version || 'it doesn’t say'],
                   ['Last seen', <Ago at={device.last_seen} />],

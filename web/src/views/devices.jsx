@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { api, get, query, seg } from '../api.js';
 import { href, replaceQuery } from '../router.js';
 import { Ago, Card, Confirm, Note, Read, Select, State, Tag, Text, Title, useMay, useRead, useToast } from '../ui.jsx';
-import { STATES, cause, count, macDigits } from '../words.js';
+import { STATES, count, macDigits, stateOf } from '../words.js';
 import { Tabs } from './tabs.jsx';
 
 const PAGE = 100;
@@ -52,16 +52,17 @@ function Bulk({ slug, what, macs, builds, onClose }) {
 }
 
 function Row({ slug, device: d, versions, chosen, onChoose, may }) {
+  const now = stateOf(d.update);
   return (
     <tr>
       {may && <td class="check"><input type="checkbox" checked={chosen} onChange={(e) => onChoose(e.currentTarget.checked)} aria-label={`Choose ${d.mac}`} /></td>}
       <th scope="row"><a class="mac" href={href(['p', slug, 'devices', d.mac])}>{d.mac}</a>{d.note && <span class="soft note-line">{d.note}</span>}</th>
-      <td class="word">{d.version || <span class="soft">not said</span>}</td>
-      <td><State state={d.update?.state} />{d.update && d.update.version !== d.version && <span class="soft word"> {d.update.version}</span>}
-        {d.update?.cause && <p class="small">{cause(d.update.cause)}</p>}</td>
-      <td>{d.held && <Tag tone="wait" sign="‖">held</Tag>}{d.blocked && <Tag tone="bad" sign="⊘">blocked</Tag>}{d.pin && <Tag tone="quiet" sign="⌖">pinned{versions.get(d.pin) ? ' ' + versions.get(d.pin) : ''}</Tag>}{d.channel && <Tag tone="quiet">{d.channel}</Tag>}</td>
-      <td><Ago at={d.last_seen} /></td>
-      <td class="word soft">{d.address}</td>
+      <td class="word" data-label="Runs">{d.version || <span class="soft">not said</span>}</td>
+      <td data-label="Update"><State state={now.state} />{d.update && d.update.version !== d.version && <span class="soft word"> {d.update.version}</span>}
+        {now.detail && <p class="small">{now.detail}</p>}</td>
+      <td data-label="Set by you">{d.held && <Tag tone="wait" sign="‖">held</Tag>}{d.blocked && <Tag tone="bad" sign="⊘">blocked</Tag>}{d.pin && <Tag tone="quiet" sign="◆">pinned{versions.get(d.pin) ? ' ' + versions.get(d.pin) : ''}</Tag>}{d.channel && <Tag tone="quiet">{d.channel}</Tag>}</td>
+      <td data-label="Last seen"><Ago at={d.last_seen} /></td>
+      <td class="word soft" data-label="Address">{d.address}</td>
     </tr>
   );
 }
@@ -131,7 +132,7 @@ export function Devices({ slug, query: asked }) {
           {(data) => data.items.length === 0 ? (
             <Note>{total === 0 ? 'No device has asked yet. It appears here the moment it does.' : 'No device is like that.'} {total > 0 && <button class="link" onClick={() => { setTyped(''); set({ state: '', version: '', q: '' }); }}>Show all</button>}</Note>
           ) : (
-            <div class={'scroll' + (list.stale ? ' stale' : '')}><table class="devices">
+            <div class={'scroll' + (list.stale ? ' stale' : '')}><table class="cards devices">
               <thead><tr>
                 {may && <th class="check"><input type="checkbox" aria-label="Choose all of this page" checked={chosenHere.length === items.length} onChange={(e) => setChosen(new Set(e.currentTarget.checked ? items.map((d) => d.mac) : []))} /></th>}
                 <th scope="col">MAC address</th><th scope="col">Runs</th><th scope="col">Update</th><th scope="col">Set by you</th><th scope="col">Last seen</th><th scope="col">Address</th>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Is my fleet all right? All products in numbers.
-import { all, get } from '../api.js';
+import { all, get, seg } from '../api.js';
 import { href } from '../router.js';
 import { Adoption } from '../chart.jsx';
-import { Bar, Card, Read, Tag, Title, useMay, useRead } from '../ui.jsx';
-import { cause, count } from '../words.js';
+import { Ago, Bar, Card, Read, State, Tag, Title, useMay, useRead } from '../ui.jsx';
+import { BROKEN, cause, count, stateOf } from '../words.js';
 import { FirstSteps, NewProduct } from './start.jsx';
 
 function Number_({ value, label, link, tone }) {
@@ -40,6 +40,41 @@ function Product({ product, stats, channels }) {
   );
 }
 
+// What is stuck and why: the devices that got into trouble last, of each product.
+async function troubled(products, stats, signal) {
+  const lists = [];
+  for (const p of products.slice(0, 20))
+    for (const state of [...BROKEN, 'in_progress'])
+      if (stats.get(p.slug)?.states[state])
+        lists.push(get(`/products/${seg(p.slug)}/devices?state=${state}&limit=8`, signal).then((l) => l.items.map((d) => ({ ...d, name: p.name })), () => []));
+  const devices = (await Promise.all(lists)).flat();
+  return devices.filter((d) => stateOf(d.update).state !== 'in_progress').sort((a, b) => b.last_seen.localeCompare(a.last_seen)).slice(0, 12);
+}
+
+function Stuck({ devices, more }) {
+  if (devices.length === 0) return null;
+  return (
+    <Card title="Stuck, and why">
+      <div class="scroll"><table class="cards">
+        <thead><tr><th scope="col">Device</th><th scope="col">Product</th><th scope="col">Update</th><th scope="col">Why</th><th scope="col">Last seen</th></tr></thead>
+        <tbody>{devices.map((d) => {
+          const now = stateOf(d.update);
+          return (
+            <tr key={d.product + d.mac}>
+              <th scope="row"><a class="mac" href={href(['p', d.product, 'devices', d.mac])}>{d.mac}</a>{d.note && <span class="soft note-line">{d.note}</span>}</th>
+              <td data-label="Product">{d.name}</td>
+              <td data-label="Update"><State state={now.state} /> <span class="word">{d.version || '?'} → {d.update.version}</span></td>
+              <td data-label="Why">{now.detail || d.update.detail}</td>
+              <td data-label="Last seen"><Ago at={d.last_seen} /></td>
+            </tr>
+          );
+        })}</tbody>
+      </table></div>
+      {more && <p class="soft">The latest ones. All of them: under each product’s devices.</p>}
+    </Card>
+  );
+}
+
 function Failures({ items }) {
   const sums = new Map();
   for (const s of items) for (const f of s.failures) {
@@ -67,17 +102,19 @@ export function Fleet() {
   const read = useRead(async (signal) => {
     const [products, stats] = await Promise.all([all('/products', signal), all('/stats', signal)]);
     const channels = await Promise.all(products.slice(0, 50).map((p) => get(`/products/${p.slug}/channels`, signal).then((l) => l.items, () => [])));
-    return { products, stats: new Map(stats.map((s) => [s.product, s])), channels };
+    const byProduct = new Map(stats.map((s) => [s.product, s]));
+    return { products, stats: byProduct, channels, stuck: await troubled(products, byProduct, signal) };
   }, [], (e) => e.kind !== 'transfer' && e.kind !== 'check_in');
   return (
     <>
       <Title>Fleet</Title>
       <Read read={read} rows={6}>
-        {({ products, stats, channels }) => products.length === 0 ? <FirstSteps /> : (
+        {({ products, stats, channels, stuck }) => products.length === 0 ? <FirstSteps /> : (
           <>
             <div class="grid">
               {products.map((p, i) => stats.get(p.slug) && <Product key={p.slug} product={p} stats={stats.get(p.slug)} channels={channels[i] || []} />)}
             </div>
+            <Stuck devices={stuck} more={stuck.length >= 12} />
             <Failures items={[...stats.values()]} />
             {mayAdd && <Card title="Another product"><NewProduct /></Card>}
           </>

@@ -57,12 +57,12 @@ export function Keys() {
               ) : <Make products={products} onMade={(key) => { setMade(key); read.reload(); }} />}
             </Card>
             <Card title="All keys">
-              <div class="scroll"><table>
+              <div class="scroll"><table class="cards">
                 <thead><tr><th scope="col">Name</th><th scope="col">Role</th><th scope="col">For</th><th scope="col">Begins with</th><th scope="col">Made</th><th scope="col">State</th><th scope="col"><span class="hidden">Actions</span></th></tr></thead>
                 <tbody>{keys.map((k) => (
                   <tr key={k.name} class={k.revoked_at ? 'gone' : ''}>
-                    <th scope="row" class="word">{k.name}{k.name === mine && <span class="soft"> (yours)</span>}</th><td>{k.role}</td><td>{k.product || 'all products'}</td><td><code>{k.hint}…</code></td><td><Ago at={k.created_at} /></td>
-                    <td>{k.revoked_at ? <Tag tone="bad" sign="✕">revoked</Tag> : <Tag tone="good" sign="✓">in force</Tag>}</td>
+                    <th scope="row" class="word">{k.name}{k.name === mine && <span class="soft"> (yours)</span>}</th><td data-label="Role">{k.role}</td><td data-label="For">{k.product || 'all products'}</td><td data-label="Begins with"><code>{k.hint}…</code></td><td data-label="Made"><Ago at={k.created_at} /></td>
+                    <td data-label="State">{k.revoked_at ? <Tag tone="bad" sign="✕">revoked</Tag> : <Tag tone="good" sign="✓">in force</Tag>}</td>
                     <td class="actions">{!k.revoked_at && <button class="plain" onClick={() => setRevoke(k)} aria-label={`Revoke ${k.name}`}>Revoke …</button>}</td>
                   </tr>
                 ))}</tbody>

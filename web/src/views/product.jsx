@@ -35,11 +35,11 @@ function Channel({ slug, channel, followers, reload }) {
   return (
     <tr>
       <th scope="row">{channel.name}</th>
-      <td>{channel.app ? channel.app.version : <span class="soft">nothing</span>}{channel.fs && <span class="soft"> + file system {channel.fs.version}</span>}</td>
-      <td>{channel.stopped_at ? <Tag tone="bad" sign="✕" title={channel.stop_reason}>stopped by itself</Tag> : channel.paused ? <Tag tone="wait" sign="‖">paused</Tag> : <Tag tone="good" sign="▸">offering</Tag>}
+      <td data-label="Points at">{channel.app ? channel.app.version : <span class="soft">nothing</span>}{channel.fs && <span class="soft"> + file system {channel.fs.version}</span>}</td>
+      <td data-label="State">{channel.stopped_at ? <Tag tone="bad" sign="✕" title={channel.stop_reason}>stopped by itself</Tag> : channel.paused ? <Tag tone="wait" sign="‖">paused</Tag> : <Tag tone="good" sign="▸">offering</Tag>}
         {channel.stopped_at && <p class="small">{channel.stop_reason}</p>}</td>
-      <td class="num">{followers.toLocaleString('en')}</td>
-      <td><Ago at={channel.released_at} /></td>
+      <td class="num" data-label="Devices">{followers.toLocaleString('en')}</td>
+      <td data-label="Released"><Ago at={channel.released_at} /></td>
       <td class="actions">{may && <>
         <button class="plain" disabled={busy} onClick={toggle} aria-label={`${verb} ${channel.name}`}>{channel.paused ? 'Resume' : 'Pause'}</button>
         <button class="plain" disabled={!channel.app} onClick={() => setUndo(true)} aria-label={`Undo the last release on ${channel.name}`}>Undo …</button>
@@ -64,11 +64,11 @@ function Build({ slug, build, states, onAct }) {
   return (
     <tr class={gone ? 'gone' : ''}>
       <th scope="row"><button class="link" onClick={() => onAct('show', build)}>{build.version}</button><span class="soft"> #{build.number}</span></th>
-      <td>{kindName(build.kind)}<br /><span class="soft">{build.chip || 'chip unknown'}</span></td>
-      <td class="num">{size(build.size)}{build.image?.fit?.[0] && <><br /><span class={build.image.fit[0].fits ? 'soft' : 't-bad'}>{build.image.fit[0].percent} % of {build.image.fit[0].slot}</span></>}</td>
-      <td><BuildTags build={build} /></td>
-      <td><Outcomes states={states} /></td>
-      <td><Ago at={build.created_at} /></td>
+      <td data-label="Kind, chip">{kindName(build.kind)}<br /><span class="soft">{build.chip || 'chip unknown'}</span></td>
+      <td class="num" data-label="Size">{size(build.size)}{build.image?.fit?.[0] && <><br /><span class={build.image.fit[0].fits ? 'soft' : 't-bad'}>{build.image.fit[0].percent} % of {build.image.fit[0].slot}</span></>}</td>
+      <td data-label="Where"><BuildTags build={build} /></td>
+      <td data-label="Updates"><Outcomes states={states} /></td>
+      <td data-label="Uploaded"><Ago at={build.created_at} /></td>
       <td class="actions">{may && !gone && build.kind !== 'factory' && <button class="plain" onClick={() => onAct('release', build)} aria-label={`Release ${build.version}`}>Release …</button>}
         {may && !gone && <button class="plain" onClick={() => onAct('withdraw', build)} aria-label={`Withdraw ${build.version}`}>Withdraw …</button>}</td>
     </tr>
@@ -113,14 +113,14 @@ export function Product({ slug }) {
               {product.disabled && <Note tone="bad"><strong>This product is disabled:</strong> every device is answered 403.</Note>}
               <NextStep slug={slug} builds={builds.items.length} devices={stats.devices} />
               <Card title="Channels">
-                <div class="scroll"><table>
+                <div class="scroll"><table class="cards">
                   <thead><tr><th scope="col">Channel</th><th scope="col">Points at</th><th scope="col">State</th><th scope="col" class="num">Devices</th><th scope="col">Released</th><th scope="col"><span class="hidden">Actions</span></th></tr></thead>
                   <tbody>{channels.map((c) => <Channel key={c.name} slug={slug} channel={c} followers={followers(c.name)} reload={read.reload} />)}</tbody>
                 </table></div>
               </Card>
               <Card title="Builds" actions={may && <a class="button" href={href(['p', slug, 'upload'])}>Upload a build</a>}>
                 {builds.items.length === 0 ? <p class="soft">None yet.</p> : (
-                  <div class="scroll"><table class="builds">
+                  <div class="scroll"><table class="cards builds">
                     <thead><tr><th scope="col">Version</th><th scope="col">Kind, chip</th><th scope="col" class="num">Size</th><th scope="col">Where</th><th scope="col">Updates</th><th scope="col">Uploaded</th><th scope="col"><span class="hidden">Actions</span></th></tr></thead>
                     <tbody>{builds.items.map((b) => <Build key={b.id} slug={slug} build={b} states={states.get(b.id)} onAct={(what, build) => setAct({ what, build })} />)}</tbody>
                   </table></div>

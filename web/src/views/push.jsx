@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // "Update this device now": a push by espota, step by step while it goes.
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { api, get, seg } from '../api.js';
 import { Bar, Confirm, Note, Problem, Select, Tag, Text, useAction } from '../ui.jsx';
 import { bytes, percent } from '../words.js';
@@ -75,7 +75,7 @@ export function PushDialog({ slug, device, builds, onClose }) {
   const [address, setAddress] = useState('');
   const [port, setPort] = useState('');
   const [password, setPassword] = useState('');
-  const [id, setId] = useState(null);
+  const id = useRef(null);
   const action = async () => {
     const body = {};
     if (build) body.build = build;
@@ -83,10 +83,10 @@ export function PushDialog({ slug, device, builds, onClose }) {
     if (port.trim()) body.port = Number(port);
     if (password) body.password = password;
     const push = await api('POST', `/products/${seg(slug)}/devices/${device.mac.replace(/:/g, '')}/push`, body);
-    setId(push.id);
+    id.current = push.id;
   };
   return (
-    <Confirm title={`Push to ${device.mac} now`} verb="Push" action={action} onClose={(done) => onClose(done ? id : null)}>
+    <Confirm title={`Push to ${device.mac} now`} verb="Push" action={action} onClose={(done) => onClose(done ? id.current : null)}>
       <p>For a device that runs ArduinoOTA in the server’s network: otad invites it, it connects back, and gets the image at once.</p>
       <Select label="Build" value={build} onInput={setBuild} options={[['', 'what it should run'], ...builds.map((b) => [b.id, b.version])]} />
       <div class="row">
