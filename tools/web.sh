@@ -61,9 +61,9 @@ done
 
 rm -rf "$work/new"
 NODE_PATH=$modules "$modules/.bin/esbuild" web/src/main.jsx \
-    --bundle --minify --format=esm --target=es2020 --jsx=automatic --jsx-import-source=preact \
+    --bundle --splitting --minify --format=esm --target=es2020 --jsx=automatic --jsx-import-source=preact \
     --loader:.txt=file --alias:licenses="$PWD/$work/licenses.txt" \
-    --entry-names='app-[hash]' --asset-names='[name]-[hash]' --public-path=/assets \
+    --entry-names='app-[hash]' --chunk-names='part-[hash]' --asset-names='[name]-[hash]' --public-path=/assets \
     --legal-comments=none --log-level=warning --outdir="$work/new/assets"
 
 js=$(cd "$work/new/assets" && echo app-*.js)

@@ -40,11 +40,11 @@ try {
       }
       cold.signin.push(await once(page, d.url + '/', 'input[type=password]'));
       await signIn(page, d, key);
-      warm.fleet.push(await once(page, d.url + '/#/', '.product .plot canvas'));
+      warm.fleet.push(await once(page, d.url + '/#/', '.product .numbers'));
       warm.devices.push(await once(page, d.url + '/#/p/plug/devices', '.devices tbody tr'));
       await cdp.send('Network.enable');
       await cdp.send('Network.clearBrowserCache');
-      cold.fleet.push(await once(page, d.url + '/#/', '.product .plot canvas'));
+      cold.fleet.push(await once(page, d.url + '/#/', '.product .numbers'));
       await page.context().close();
     }
     line(`${name}: sign-in, nothing cached`, cold.signin);

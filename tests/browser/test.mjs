@@ -583,7 +583,7 @@ const scenarios = {
       if (where === '/' || where.startsWith('/assets/')) sizes.set(where, (await r.request().sizes().catch(() => ({ responseBodySize: 0 }))).responseBodySize);
     });
     await signIn(page, f.d, f.viewer);
-    await settled(page);
+    await page.locator('.plot canvas').first().waitFor();
     const total = [...sizes.values()].reduce((a, b) => a + b, 0);
     check(sizes.size >= 3 && total > 10000 && total < 150 * 1024, `the page is ${total} bytes: ${JSON.stringify([...sizes])}`);
     console.log(`the page is ${total} bytes compressed (${[...sizes].map(([k, v]) => `${k} ${v}`).join(', ')})`);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Who ran what, day by day: stacked bars, and the same numbers as a table for whoever can't see them.
 import { useEffect, useRef } from 'preact/hooks';
-import uPlot from 'uplot';
-import 'uplot/dist/uPlot.min.css';
 import { count } from './words.js';
 
 const SHOWN = 6; // versions with a colour of their own
@@ -35,37 +33,23 @@ export function adoption(stats) {
 
 const COLOURS = ['--c1', '--c2', '--c3', '--c4', '--c5', '--c6', '--c7'];
 
-function draw(element, { labels, series }, height) {
-  const style = getComputedStyle(document.documentElement);
-  const colour = (name) => style.getPropertyValue(name).trim();
-  const top = series.map((_, i) => labels.map((_, d) => series.slice(0, i + 1).reduce((sum, s) => sum + s.values[d], 0)));
-  const x = labels.map((_, i) => i);
-  const axis = { stroke: colour('--soft'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false }, font: '12px system-ui, sans-serif' };
-  const bars = uPlot.paths.bars({ size: [0.8, 48], gap: 1 });
-  const highest = Math.max(1, ...(top.at(-1) || [0]));
-  return new uPlot({
-    width: element.clientWidth, height, legend: { show: false }, cursor: { show: false }, padding: [8, 8, 0, 0],
-    scales: { x: { time: false, range: [-0.6, labels.length - 0.4] }, y: { range: [0, highest * 1.05] } },
-    axes: [
-      { ...axis, size: 26, grid: { show: false }, splits: () => x, values: (_, at) => at.map((i) => (labels.length <= 8 || i % Math.ceil(labels.length / 8) === 0 ? (labels[i] || '').slice(5) : '')) },
-      { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000, 500000, 1000000] },
-    ],
-    // The highest first: each bar covers the lower part of the one behind it.
-    series: [{}, ...series.map((s, i) => ({ label: s.name, paths: bars, fill: colour(COLOURS[i]), stroke: colour(COLOURS[i]), width: 0, points: { show: false } })).reverse()],
-  }, [x, ...[...top].reverse()], element);
-}
-
 export function Adoption({ stats, height = 180 }) {
   const box = useRef(null);
   const data = adoption(stats);
   const key = JSON.stringify(data);
   useEffect(() => {
     const element = box.current; // the ref is empty by the time a late observer speaks
-    let plot = draw(element, data, height);
+    let plot = null, draw = null, gone = false;
     const again = () => {
-      plot.destroy();
-      plot = draw(element, data, height);
+      if (!draw || gone) return;
+      plot?.destroy();
+      plot = draw(element, data, height, COLOURS);
     };
+    // In a part of its own: what the chart says is there in words before it is drawn.
+    import('./plot.js').then((part) => {
+      draw = part.draw;
+      again();
+    });
     const dark = matchMedia('(prefers-color-scheme: dark)');
     let width = element.clientWidth;
     const sizes = new ResizeObserver(() => {
@@ -78,7 +62,8 @@ export function Adoption({ stats, height = 180 }) {
     return () => {
       sizes.disconnect();
       dark.removeEventListener('change', again);
-      plot.destroy();
+      gone = true;
+      plot?.destroy();
     };
   }, [key, height]);
   const last = data.labels.length - 1;

@@ -7,7 +7,7 @@ import './style.css';
 import { api, get, setSession } from './api.js';
 import { startLive, stopLive, useLiveState } from './live.js';
 import { href, useRoute } from './router.js';
-import { Card, Problem, Session, Tag, Title, Toasts } from './ui.jsx';
+import { Card, Session, Tag, Title, Toasts } from './ui.jsx';
 import { Activity } from './views/activity.jsx';
 import { Audit } from './views/audit.jsx';
 import { Device } from './views/device.jsx';
@@ -37,7 +37,7 @@ function Live() {
   const state = useLiveState();
   return (
     <span role="status">
-      {state === 'live' ? <Tag tone="good" sign="●">live</Tag> : <Tag tone="wait" sign="…">{state === 'connecting' ? 'connecting' : 'connection lost, trying again'}</Tag>}
+      {state === 'live' ? <Tag tone="good" sign="●">live</Tag> : <Tag tone="wait" sign="…">{state === 'lost' ? 'connection lost, trying again' : 'connecting'}</Tag>}
     </span>
   );
 }
@@ -71,8 +71,20 @@ function Toast({ toast, onGone }) {
   return <div class={'toast ' + toast.tone}><div><strong>{toast.text}</strong>{toast.hint && <p>{toast.hint}</p>}</div><button class="plain" onClick={onGone} aria-label="Dismiss">✕</button></div>;
 }
 
+// Who was signed in here last, so that the page need not wait for the server to say so again. No
+// secret: what it may do the server decides with each request, and it can't change anything before the
+// server has answered.
+const LAST = 'otad.session';
+const lastSession = () => {
+  try {
+    return JSON.parse(localStorage.getItem(LAST));
+  } catch {
+    return null;
+  }
+};
+
 function App() {
-  const [session, setSessionState] = useState(undefined); // undefined: not known yet
+  const [session, setSessionState] = useState(lastSession);
   const [reason, setReason] = useState('');
   const [error, setError] = useState(null);
   const [toasts, setToasts] = useState([]);
@@ -80,12 +92,14 @@ function App() {
 
   const out = useCallback((why) => {
     stopLive();
+    localStorage.removeItem(LAST);
     setSession(null);
     setReason(why || '');
     setSessionState(null);
   }, []);
   const enter = useCallback((s) => {
     setSession(s, out);
+    localStorage.setItem(LAST, JSON.stringify({ name: s.name, role: s.role }));
     setError(null);
     setReason('');
     setSessionState(s);
@@ -93,7 +107,7 @@ function App() {
   }, []);
   const look = useCallback(() => {
     get('/session').then(enter, (e) => {
-      if (e.status === 401) out('');
+      if (e.status === 401) out(lastSession() ? 'Your session is over. Sign in again to go on where you were.' : '');
       else {
         setError(e);
         setTimeout(look, 3000);
@@ -128,8 +142,7 @@ function App() {
   }, [title, session]);
   useEffect(() => scrollTo(0, 0), [route.parts.join('/')]);
 
-  if (session === undefined) return error ? <main class="signin"><Problem error={error} /></main> : <p class="boot">otad</p>;
-  if (session === null) return <SignIn reason={reason} onIn={enter} />;
+  if (!session) return <SignIn reason={reason} error={error} onIn={enter} />;
   return (
     <Session.Provider value={session}>
       <Toasts.Provider value={add}>
@@ -140,4 +153,6 @@ function App() {
   );
 }
 
-render(<App />, document.getElementById('app'));
+const root = document.getElementById('app');
+root.replaceChildren(); // else what stood there is pushed about before it goes
+render(<App />, root);

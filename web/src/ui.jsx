@@ -168,8 +168,8 @@ export function Hint({ text }) {
 }
 
 // What is not there yet has its place already, so that nothing jumps when it comes.
-export function Loading({ rows = 3 }) {
-  return <div class="loading" aria-busy="true" aria-label="Loading">{Array.from({ length: rows }, (_, i) => <div key={i} />)}</div>;
+export function Loading({ rows = 3, lines }) {
+  return <div class={'loading' + (lines ? ' lines' : '')} aria-busy="true" aria-label="Loading">{Array.from({ length: rows }, (_, i) => <div key={i} />)}</div>;
 }
 
 export function Read({ read, rows, children }) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What happened to one device, from evidence, and why it is answered what it is.
-import { useState } from 'preact/hooks';
-import qrcode from 'qrcode-generator';
+import { useEffect, useState } from 'preact/hooks';
 import { api, get, seg } from '../api.js';
 import { href } from '../router.js';
 import { Ago, Bar, Card, Confirm, Copy, Dialog, Facts, Field, Note, Problem, Read, Select, State, Tag, Title, Verdict, useAction, useMay, useRead, useToast } from '../ui.jsx';
@@ -95,13 +94,11 @@ function Update({ slug, update: u, first }) {
 // ---- what you can do -----------------------------------------------------------------------
 
 function QR({ text }) {
-  const code = qrcode(0, 'M');
-  code.addData(text);
-  code.make();
-  const n = code.getModuleCount();
-  let path = '';
-  for (let y = 0; y < n; y++) for (let x = 0; x < n; x++) if (code.isDark(y, x)) path += `M${x} ${y}h1v1h-1z`;
-  return <svg class="qr" viewBox={`-4 -4 ${n + 8} ${n + 8}`} role="img" aria-label="The URL as a QR code"><rect x="-4" y="-4" width={n + 8} height={n + 8} fill="#fff" /><path d={path} fill="#000" shape-rendering="crispEdges" /></svg>;
+  const [image, setImage] = useState(null);
+  useEffect(() => {
+    import('../qr.jsx').then((part) => setImage(part.qr(text)));
+  }, [text]);
+  return <div class="qr">{image}</div>;
 }
 
 function IssueUrl({ slug, device, builds, onClose }) {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Is my fleet all right? All products in numbers.
+import { useEffect } from 'preact/hooks';
 import { all, get, seg } from '../api.js';
 import { href } from '../router.js';
 import { Adoption } from '../chart.jsx';
-import { Ago, Bar, Card, Read, State, Tag, Title, useMay, useRead } from '../ui.jsx';
+import { Ago, Bar, Card, Loading, Read, State, Tag, Title, useMay, useRead } from '../ui.jsx';
 import { BROKEN, cause, count, stateOf } from '../words.js';
 import { FirstSteps, NewProduct } from './start.jsx';
 
@@ -51,8 +52,17 @@ async function troubled(products, stats, signal) {
   return devices.filter((d) => stateOf(d.update).state !== 'in_progress').sort((a, b) => b.last_seen.localeCompare(a.last_seen)).slice(0, 12);
 }
 
-function Stuck({ devices, more }) {
+// How many rows of it to expect, before they are there.
+function expected(stats) {
+  const n = [...stats.values()].map((s) => [...BROKEN, 'in_progress'].reduce((sum, state) => sum + Math.min(8, s.states[state] || 0), 0));
+  return Math.min(12, n.reduce((a, b) => a + b, 0));
+}
+
+function Stuck({ devices, rows }) {
+  if (!devices && rows === 0) return null;
+  if (!devices) return <Card title="Stuck, and why"><Loading rows={rows + 1} lines /></Card>;
   if (devices.length === 0) return null;
+  const more = devices.length >= 12;
   return (
     <Card title="Stuck, and why">
       <div class="scroll"><table class="cards">
@@ -97,24 +107,36 @@ function Failures({ items }) {
   );
 }
 
+const WAKES = (e) => e.kind !== 'transfer' && e.kind !== 'check_in';
+
 export function Fleet() {
+  useEffect(() => {
+    import('../plot.js'); // on its way while the numbers are
+  }, []);
   const mayAdd = useMay('admin');
   const read = useRead(async (signal) => {
     const [products, stats] = await Promise.all([all('/products', signal), all('/stats', signal)]);
-    const channels = await Promise.all(products.slice(0, 50).map((p) => get(`/products/${p.slug}/channels`, signal).then((l) => l.items, () => [])));
-    const byProduct = new Map(stats.map((s) => [s.product, s]));
-    return { products, stats: byProduct, channels, stuck: await troubled(products, byProduct, signal) };
-  }, [], (e) => e.kind !== 'transfer' && e.kind !== 'check_in');
+    return { products, stats: new Map(stats.map((s) => [s.product, s])) };
+  }, [], WAKES);
+  // What needs a second question comes when it comes; the numbers don't wait for it.
+  const more = useRead(async (signal) => {
+    if (!read.data) return null;
+    const { products, stats } = read.data;
+    const [channels, stuck] = await Promise.all([
+      Promise.all(products.slice(0, 50).map((p) => get(`/products/${seg(p.slug)}/channels`, signal).then((l) => [p.slug, l.items], () => [p.slug, []]))),
+      troubled(products, stats, signal)]);
+    return { channels: new Map(channels), stuck };
+  }, [read.data]);
   return (
     <>
       <Title>Fleet</Title>
       <Read read={read} rows={6}>
-        {({ products, stats, channels, stuck }) => products.length === 0 ? <FirstSteps /> : (
+        {({ products, stats }) => products.length === 0 ? <FirstSteps /> : (
           <>
             <div class="grid">
-              {products.map((p, i) => stats.get(p.slug) && <Product key={p.slug} product={p} stats={stats.get(p.slug)} channels={channels[i] || []} />)}
+              {products.map((p) => stats.get(p.slug) && <Product key={p.slug} product={p} stats={stats.get(p.slug)} channels={more.data?.channels.get(p.slug) || []} />)}
             </div>
-            <Stuck devices={stuck} more={stuck.length >= 12} />
+            <Stuck devices={more.data?.stuck} rows={expected(stats)} />
             <Failures items={[...stats.values()]} />
             {mayAdd && <Card title="Another product"><NewProduct /></Card>}
           </>

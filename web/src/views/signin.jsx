@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { api } from '../api.js';
 import { Note, Problem, Text, useAction } from '../ui.jsx';
 
-export function SignIn({ reason, onIn }) {
+export function SignIn({ reason, error: away, onIn }) {
   const [key, setKey] = useState('');
   const [error, setError] = useState(null);
   const { busy, run } = useAction(setError);
@@ -21,7 +21,7 @@ export function SignIn({ reason, onIn }) {
         <p>The firmware server of your devices. Sign in with an API key.</p>
         {reason && !error && <Note>{reason}</Note>}
         <Text label="API key" type="password" autocomplete="current-password" value={key} onInput={setKey} required spellcheck={false} placeholder="otad_…" />
-        <Problem error={error} />
+        <Problem error={error || away} />
         <button disabled={busy || !key.trim()}>{busy ? 'One moment …' : 'Sign in'}</button>
         <details>
           <summary>I have no key</summary>
