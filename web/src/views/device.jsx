@@ -76,9 +76,10 @@ function Update({ slug, update: u, first }) {
   const { state } = stateOf({ ...u, transfer: u.transfers.at(-1) });
   const [open, setOpen] = useState(false);
   const transfers = [...u.transfers].reverse();
+  const told = transfers[0]?.detail && u.detail.endsWith(transfers[0].detail); // stands at the transfer
   return (
     <Card level={3} title={<>{u.from_version || '?'} → {u.to_version} <State state={state} /></>} class={'update' + (first ? ' newest' : '')} actions={<Ago at={u.updated_at} />}>
-      {(u.cause || u.detail) && <p>{u.cause && <strong>{cause(u.cause)}{u.detail ? ': ' : ''}</strong>}{u.detail}</p>}
+      {(u.cause || (u.detail && !told)) && <p>{u.cause && <strong>{cause(u.cause)}{u.detail ? ': ' : ''}</strong>}{u.detail}</p>}
       {u.contradiction && <Note tone="bad"><strong>It says one thing and was seen to do another.</strong> {u.contradiction}</Note>}
       {transfers.map((t) => <Transfer key={t.id} t={t} />)}
       {u.transfers.length === 0 && <p class="soft">Nothing was fetched yet.</p>}
