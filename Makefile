@@ -213,7 +213,7 @@ bench-fleet: ## a fleet with faults is updated, the ledger compared with the tru
 	$(Q)tools/install-deps.sh build check
 	$(Q)+$(MAKE) --no-print-directory all $(BENCH_BIN) $(TOOLS_MAIN)
 	$(Q)tests/bench/fleet.sh $(BUILD) $(FLEET)
-screenshots: deps ## pictures of every view of the dashboard, in build/screenshots and docs/
+screenshots: deps ## pictures of every view of the dashboard, in build/screenshots; the README's anew
 	$(Q)+$(MAKE) --no-print-directory WEB=yes all $(BUILD)/tests/mkimage
 	$(Q)BUILD=$(BUILD) tests/browser/run.sh screenshots
 bench-web: deps ## how soon the dashboard can be read, on a phone that is slow

@@ -23,7 +23,12 @@ flock -u 9
 export BROWSER_MODULES="$modules"
 
 case "${1:-}" in
-screenshots) exec node tests/browser/screenshots.mjs build/screenshots ;;
+screenshots)
+    node tests/browser/screenshots.mjs build/screenshots
+    mkdir -p docs/images # those of the README
+    cp build/screenshots/fleet-desktop-light.png docs/images/fleet.png
+    cp build/screenshots/device-desktop-light.png docs/images/device.png
+    ;;
 load) exec node tests/browser/load.mjs ;;
 *) exec node tests/browser/test.mjs "$@" ;;
 esac
