@@ -87,7 +87,7 @@ enum otad_err admin_authorise(struct http_req *req, enum http_access needed, str
 {
     static const enum http_access roles[] = {0, HTTP_ACCESS_VIEWER, HTTP_ACCESS_PUBLISHER,
                                              HTTP_ACCESS_ADMIN};
-    struct session session;
+    struct session session = {.expires_at_s = 0};
     struct db *db;
     const struct key *key = &session.key;
     enum otad_err err = auth_read(req, &session, ei);

@@ -7,10 +7,12 @@ set -eu
 cd "$(dirname "$0")/../.."
 modules=build/browser
 
-command -v node > /dev/null && command -v npm > /dev/null && command -v chromium > /dev/null || {
-    echo "browser tests: node, npm or chromium are missing; tools/install-deps.sh web browser installs them"
-    exit 1
-}
+for program in node npm chromium; do
+    command -v "$program" > /dev/null || {
+        echo "browser tests: $program is missing; tools/install-deps.sh web browser installs it"
+        exit 1
+    }
+done
 mkdir -p "$modules"
 exec 9> "$modules/lock"
 flock 9
