@@ -7,15 +7,30 @@ import { makeFleet } from './fleet.mjs';
 const RUNS = Number(process.env.RUNS || 5);
 const d = new Daemon(['--devices-new-devices-per-hour', '100000']);
 
+// The page's own clock says when the first frame with `selector` in it was drawn: looking from outside
+// would cost the slowed processor as much as the page does.
 async function once(page, url, selector) {
   await page.goto('about:blank');
-  const start = Date.now();
-  await page.goto(url, { waitUntil: 'commit' });
-  await page.locator(selector).first().waitFor();
-  const shown = Date.now() - start;
-  const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime || 0);
-  return { shown, paint };
+  await page.goto(url);
+  return page.evaluate((s) => new Promise((resolve) => {
+    const look = () => (window.seen[s] !== undefined && window.seen[s] !== Infinity
+      ? resolve({ shown: window.seen[s], paint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime || 0 })
+      : setTimeout(look, 200));
+    look();
+  }), selector);
 }
+
+const WANTED = ['input[type=password]', '.product .numbers', '.devices tbody tr'];
+const watch = (wanted) => {
+  window.seen = {};
+  new MutationObserver(() => {
+    for (const s of wanted)
+      if (window.seen[s] === undefined && document.querySelector(s)) {
+        window.seen[s] = Infinity;
+        requestAnimationFrame(() => requestAnimationFrame(() => { window.seen[s] = performance.now(); }));
+      }
+  }).observe(document, { childList: true, subtree: true });
+};
 
 const line = (name, all) => {
   const of = (key) => all.map((x) => x[key]).sort((a, b) => a - b);
@@ -32,6 +47,7 @@ try {
     const cold = { signin: [], fleet: [] }, warm = { fleet: [], devices: [] };
     for (let i = 0; i < RUNS; i++) {
       const page = await newPage(d, slow ? { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true } : {});
+      await page.addInitScript(watch, WANTED);
       const cdp = await page.context().newCDPSession(page);
       if (slow) {
         await cdp.send('Network.enable');

@@ -3,6 +3,7 @@
 import { render } from 'preact';
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import licenses from 'licenses';
+import 'uplot/dist/uPlot.min.css';
 import './style.css';
 import { api, get, setSession } from './api.js';
 import { startLive, stopLive, useLiveState } from './live.js';

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Stacked bars, drawn by uPlot.
 import uPlot from 'uplot';
-import 'uplot/dist/uPlot.min.css';
 
 export function draw(element, { labels, series }, height, colours) {
   const style = getComputedStyle(document.documentElement);

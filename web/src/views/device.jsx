@@ -95,11 +95,16 @@ function Update({ slug, update: u, first }) {
 // ---- what you can do -----------------------------------------------------------------------
 
 function QR({ text }) {
-  const [image, setImage] = useState(null);
+  const [code, setCode] = useState(null);
   useEffect(() => {
-    import('../qr.jsx').then((part) => setImage(part.qr(text)));
+    import('../qr.js').then((part) => setCode(part.qr(text)));
   }, [text]);
-  return <div class="qr">{image}</div>;
+  const wide = code && code.n + 8; // four modules of white all around, as the standard wants
+  return (
+    <div class="qr">
+      {code && <svg viewBox={`-4 -4 ${wide} ${wide}`} role="img" aria-label="The URL as a QR code"><rect x="-4" y="-4" width={wide} height={wide} fill="#fff" /><path d={code.path} fill="#000" shape-rendering="crispEdges" /></svg>}
+    </div>
+  );
 }
 
 function IssueUrl({ slug, device, builds, onClose }) {

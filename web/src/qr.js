@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A text as a QR code.
+// A text as a QR code: how many modules wide it is, and an SVG path of the dark ones. Knows nothing of
+// the page, so that it is a part that only who asks for it loads.
 import qrcode from 'qrcode-generator';
 
 export function qr(text) {
@@ -9,5 +10,5 @@ export function qr(text) {
   const n = code.getModuleCount();
   let path = '';
   for (let y = 0; y < n; y++) for (let x = 0; x < n; x++) if (code.isDark(y, x)) path += `M${x} ${y}h1v1h-1z`;
-  return <svg viewBox={`-4 -4 ${n + 8} ${n + 8}`} role="img" aria-label="The URL as a QR code"><rect x="-4" y="-4" width={n + 8} height={n + 8} fill="#fff" /><path d={path} fill="#000" shape-rendering="crispEdges" /></svg>;
+  return { n, path };
 }
