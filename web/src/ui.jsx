@@ -18,25 +18,29 @@ export const useToast = () => useContext(Toasts);
 
 // ---- reading -------------------------------------------------------------------------------
 
-// Reads with fn(signal) now, whenever deps change, and (at most twice a second) whenever an event
-// passes `wake`. What is there stays shown while it is read again, also while the server is away.
-export function useRead(fn, deps, wake) {
+// Reads with fn(signal) now, whenever deps change, and whenever an event passes `wake`, but not again
+// within `pace` ms: a busy fleet must not make a page that watches it busier. What is there stays shown
+// while it is read again, also while the server is away.
+export function useRead(fn, deps, wake, pace = 500) {
   const [value, set] = useState({ data: null, error: null });
   const run = useRef(null);
   const latest = useRef(fn);
   latest.current = fn;
   useEffect(() => {
-    let gone = false, busy = false, again = false, timer = null;
+    let gone = false, flying = false, resting = null, again = false, soon = false;
     const abort = new AbortController();
     set((v) => ({ ...v, stale: true }));
-    const read = async () => {
-      if (busy) {
+    // `now`: somebody did something and looks for what came of it.
+    const read = async (now) => {
+      if (flying || (resting && !now)) {
         again = true;
+        soon ||= now;
         return;
       }
-      busy = true;
+      clearTimeout(resting);
+      flying = true;
       again = false;
-      let wait = 500;
+      let wait = pace;
       try {
         const data = await latest.current(abort.signal);
         if (!gone) set({ data, error: null });
@@ -49,23 +53,25 @@ export function useRead(fn, deps, wake) {
           wait = 2000;
         }
       }
-      timer = setTimeout(() => {
-        busy = false;
+      flying = false;
+      resting = setTimeout(() => {
+        resting = null;
         if (again && !gone) read();
-      }, wait);
+      }, soon ? 0 : wait);
+      soon = false;
     };
     run.current = read;
     read();
     return () => {
       gone = true;
       abort.abort();
-      clearTimeout(timer);
+      clearTimeout(resting);
     };
   }, deps);
   useEvents((e) => {
     if (e.kind === 'lost' || (wake && wake(e))) run.current?.();
   });
-  const reload = useCallback(() => run.current?.(), []);
+  const reload = useCallback(() => run.current?.(true), []);
   return { ...value, reload };
 }
 

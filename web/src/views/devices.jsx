@@ -91,9 +91,9 @@ export function Devices({ slug, query: asked }) {
   const product = useRead(async (signal) => {
     const [info, stats, builds] = await Promise.all([get(p, signal), get(p + '/stats', signal), get(p + '/builds?limit=100', signal)]);
     return { info, stats, builds: builds.items };
-  }, [slug], (e) => e.product === slug && (e.kind === 'update' || e.kind === 'change'));
+  }, [slug], (e) => e.product === slug && (e.kind === 'update' || e.kind === 'change'), 3000);
   const list = useRead((signal) => get(p + '/devices' + query({ state: filter.state, version: filter.version, q: filter.q, sort: filter.sort, limit: PAGE, cursor }), signal),
-    [slug, filter.state, filter.version, filter.q, filter.sort, cursor], (e) => e.product === slug && e.kind !== 'transfer');
+    [slug, filter.state, filter.version, filter.q, filter.sort, cursor], (e) => e.product === slug && e.kind !== 'transfer', 1500);
   const versions = useMemo(() => new Map((product.data?.builds || []).map((b) => [b.id, b.version])), [product.data]);
   const states = product.data?.stats.states || {};
   const total = product.data?.stats.devices || 0;

@@ -117,7 +117,7 @@ export function Fleet() {
   const read = useRead(async (signal) => {
     const [products, stats] = await Promise.all([all('/products', signal), all('/stats', signal)]);
     return { products, stats: new Map(stats.map((s) => [s.product, s])) };
-  }, [], WAKES);
+  }, [], WAKES, 3000);
   // What needs a second question comes when it comes; the numbers don't wait for it.
   const more = useRead(async (signal) => {
     if (!read.data) return null;

@@ -99,7 +99,7 @@ export function Product({ slug }) {
     const [product, channels, builds, stats] = await Promise.all([
       get(p, signal), get(p + '/channels', signal), get(p + '/builds?limit=25' + (cursor ? '&cursor=' + seg(cursor) : ''), signal), get(p + '/stats', signal)]);
     return { product, channels: channels.items, builds, stats };
-  }, [slug, cursor], (e) => e.product === slug && e.kind !== 'transfer' && e.kind !== 'check_in');
+  }, [slug, cursor], (e) => e.product === slug && e.kind !== 'transfer' && e.kind !== 'check_in', 2000);
   return (
     <>
       <Title sub={read.data?.product.chip && `${read.data.product.chip}, ${count(read.data.stats.devices, 'device')}`}>{read.data?.product.name || slug}</Title>
