@@ -196,7 +196,7 @@ const scenarios = {
       const page = await newPage(d);
       await d.checkIn('lamp', mac, '2.0.0');
       await signIn(page, d, d.key('me', 'viewer'), `#/p/lamp/devices/${mac}`);
-      const going = d.checkIn('lamp', mac, '1.0.0', { pace: 250000 });
+      const going = d.checkIn('lamp', mac, '1.0.0', { pace: 130000 });
       const bar = page.getByRole('progressbar', { name: /^Download/ });
       await bar.waitFor();
       const values = [];
