@@ -122,7 +122,7 @@ static const struct {
  /* routes */
     {"an unknown path",                  "GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n",                           404, false},
     {"the root",                         "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",                                  200, false},
-    {"a folder that isn't there",        "GET /assets/ HTTP/1.1\r\nHost: localhost\r\n\r\n",                           400, false},
+    {"a folder that isn't there",        "GET /assets/ HTTP/1.1\r\nHost: localhost\r\n\r\n",                           400, true },
     {"an unknown method",                "BREW /api/v1/products HTTP/1.1\r\nHost: x\r\n@KEY\r\n",                      405, false},
     {"a method in lower case",           "get /api/v1/products HTTP/1.1\r\nHost: x\r\n@KEY\r\n",                       405, false},
     {"PUT to a device path",             "PUT /fw/lamp/latest HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
