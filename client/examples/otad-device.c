@@ -342,10 +342,12 @@ static const char *take_point(const char *value, int *out)
 static const char *take_sign_key(struct device *d, const char *value)
 {
     const char *wrong = otac_posix_keys_add(&d->keys, value);
-    if (wrong == NULL)
+    if (wrong == NULL) {
         d->config.sign_keys = &d->keys;
-    else
+        d->config.signing = &otac_signing;
+    } else {
         complain("%s: %s", value, wrong);
+    }
     return wrong == NULL ? NULL : "a file with a public P-256 key, up to four of them";
 }
 

@@ -28,7 +28,7 @@
  *              restart, where the flash was complete and the record knows it
  *  trial       config.trial_boots, otac_boot(), otac_confirm(): a new image that nobody confirms
  *              makes way for the one before
- *  signatures  config.sign_keys and port.verify
+ *  signatures  config.signing, config.sign_keys and port.verify
  *  messages    config.describe */
 #ifndef OTAD_CLIENT_H
 #define OTAD_CLIENT_H
@@ -50,7 +50,6 @@ extern "C" {
 #define OTAC_USER_AGENT "otad-client/1"
 #define OTAC_VERSION_MAX 64   /* version text, bytes */
 #define OTAC_REASON_MAX 31    /* X-Otad-Reason, bytes; a longer one is cut */
-#define OTAC_NAME_MAX 17      /* longest header name that is read: transfer-encoding */
 #define OTAC_SIGNATURE_MAX 80 /* bytes of a signature; ECDSA P-256 in DER has up to 72 */
 #define OTAC_TRIAL_BOOTS 3    /* for config.trial_boots, when you have no better number */
 #define OTAC_HEAD_MAX 4096    /* status line and headers of one answer, bytes */
@@ -220,6 +219,10 @@ struct otac_port {
     unsigned (*running_slot)(void *ctx);
 };
 
+/** Signatures, for config.signing. */
+struct otac_signing;
+extern const struct otac_signing otac_signing;
+
 /** Who this device is and where its server stands. Must outlive the struct otac it is given to.
  *  No text may hold control characters; what is not optional may not be empty. */
 struct otac_config {
@@ -248,41 +251,37 @@ struct otac_config {
      *                        installed here: an image that was signed earlier can't be replayed
      *  Both are this client's own: otad doesn't send them yet, a server in front of it may. */
     const void *sign_keys;
+    /** &otac_signing with keys, else NULL: what only signatures need is linked into a program that
+     *  names it, and into no other. */
+    const struct otac_signing *signing;
 };
+
+/** The state of an image that is whole, and may boot. Its first byte is zero. */
+#define OTAC_IMAGE_KNOWN UINT32_C(0xffffff00)
 
 /** One image: what a slot holds, or what the server offers. */
 struct otac_image {
     uint64_t build; /* the server's number for it; 0: not told */
     uint32_t size;  /* bytes */
-    bool known;     /* false: the slot holds nothing that may boot */
     uint8_t sha256[32];
-    char version[OTAC_VERSION_MAX + 1]; /* as the server calls it; "" when it didn't say */
+    /* As the server calls it; "" when it didn't say. One that has all the bytes is ended by the
+     * first of `state`, which is zero on a little-endian chip, and on others up to 16 MiB. */
+    char version[OTAC_VERSION_MAX];
+    uint32_t state; /* OTAC_IMAGE_KNOWN, or bytes of a broken download that are here; 0: none */
 };
 
-/** One answer of the server while it is parsed, and what it said. The application reads the
- *  first five; the rest is the parser's. */
+/** What the server answered to a check-in. What is small and often read stands first, in words: so
+ *  it costs the least code. `seen`, `have` and what follows up to `counter` are the client's. */
 struct otac_answer {
-    struct otac_image image; /* of a 200; `known` unused */
-    char reason[OTAC_REASON_MAX + 1];
-    uint32_t retry_after_s; /* 0: not told */
-    uint16_t status;        /* 0: no status line yet */
-    uint8_t md5[16];        /* of a 200 that told it */
-    uint8_t state, field, pos, name_n, flags;
-    uint8_t signature_n; /* bytes at signature */
-    char name[OTAC_NAME_MAX];
-    uint16_t seen, have;              /* one bit per header: came, and was understood */
-    uint16_t head_n;                  /* bytes of the head so far */
+    uint32_t status;                  /* 0: no status line yet */
+    uint32_t retry_after_s;           /* 0: not told */
+    uint32_t seen, have;              /* one bit per header: came, and was understood */
     uint32_t range_first, range_last; /* of a 206 that reaches the image's end */
     uint32_t counter;
-    uint64_t number;
-    uint8_t *signature; /* where it goes: behind the work buffer; NULL: it is skipped */
-};
-
-/** The result that the server is still to be told. */
-struct otac_report {
-    uint8_t kind; /* enum in src/internal.h; 0: none */
-    int32_t code; /* negative enum otac_err of a failure */
-    uint64_t build;
+    uint32_t signature_n;    /* bytes of the signature, behind the work buffer */
+    struct otac_image image; /* of a 200; `state` unused */
+    uint8_t md5[16];         /* of a 200 that told it */
+    char reason[OTAC_REASON_MAX + 1];
 };
 
 /** What must survive a power cut. Stored as OTAC_RECORD_SIZE bytes, little endian:
@@ -291,15 +290,22 @@ struct otac_report {
  *  24 and 136, one per slot: build u64, size u32, SHA-256, version (64 bytes, padded with NUL),
  *  known u8, progress u24 in units of 256 bytes (of a slot that isn't known)
  *  248 counter u32   252 CRC-32 (IEEE 802.3) of bytes 0 to 251.
- *  A slot that isn't known may still name an image: the one that is half there, or was. */
+ *  A slot that isn't known may still name an image: the one that is half there, or was.
+ *  In memory it has the same layout, so that loading and saving it is no work, but for an image
+ * that is known, and on a big-endian chip the order of bytes in numbers. */
 struct otac_record {
-    uint8_t active;    /* slot that boots, or OTAC_NO_SLOT */
-    uint8_t trial;     /* starts that are left to the slot that boots, and one more; 0: final */
-    uint32_t rejected; /* fingerprint of the build that was rolled back; 0: none */
-    uint32_t progress; /* bytes of a broken download that are in the other slot; 0: none */
-    uint32_t counter;  /* highest that was installed */
-    struct otac_report report;
+    char magic[4];
+    uint8_t format;
+    uint8_t active; /* slot that boots, or OTAC_NO_SLOT */
+    uint8_t
+        report_kind; /* what the server is still to be told: enum in src/internal.h; 0: nothing */
+    uint8_t trial;   /* starts that are left to the slot that boots, and one more; 0: final */
+    int32_t report_code;   /* negative enum otac_err of a failure */
+    uint32_t rejected;     /* fingerprint of the build that was rolled back; 0: none */
+    uint64_t report_build; /* of the report */
     struct otac_image slot[OTAC_SLOTS];
+    uint32_t counter; /* highest that was installed */
+    uint32_t crc;
 };
 
 /** One client. Read `record` and `answer` freely between calls, write nothing. */
@@ -307,13 +313,14 @@ struct otac {
     const struct otac_config *config;
     const struct otac_port *port;
     uint8_t *buf;
+    uint32_t buf_n;
+    uint32_t failures;      /* rounds that failed since the last that didn't */
+    uint32_t restart_due;   /* 1: the other slot boots next */
+    uint32_t report_stored; /* 1: the stored record names a report */
+    uint32_t is_open;       /* 1: there is a connection */
+    uint32_t unsaved;       /* 1: the last save failed: nobody knows which record is stored */
     struct otac_record record;
     struct otac_answer answer; /* to the last check-in */
-    uint16_t buf_n;
-    uint8_t failures;   /* rounds that failed since the last that didn't */
-    bool restart_due;   /* the other slot boots next */
-    bool report_stored; /* the stored record names a report */
-    bool unsaved;       /* the last save failed: nobody knows which record is stored */
 };
 
 /** Checks the configuration and loads the boot record. Call it once after each start.
@@ -321,9 +328,9 @@ struct otac {
  *              it and `config` and `port` stay in use until *c is no longer used
  *  With port.running_slot, a trial that isn't what runs was ended by the platform's boot loader:
  *  it is then recorded as rolled back.
- *  @return OTAC_OK, OTAC_E_CONFIG (also for keys without port.verify, or a resume_step that is no
- *          multiple of 256), OTAC_E_RECORD (damaged: nothing may be written, since nobody
- *          knows which slot runs), OTAC_E_RECORD_IO */
+ *  @return OTAC_OK, OTAC_E_CONFIG (also for keys without port.verify or config.signing, or a
+ *          resume_step that is no multiple of 256), OTAC_E_RECORD (damaged: nothing may be written,
+ * since nobody knows which slot runs), OTAC_E_RECORD_IO */
 int otac_init(struct otac *c, const struct otac_config *config, const struct otac_port *port,
               void *buf, size_t buf_n) OTAC_MUSTCHECK;
 

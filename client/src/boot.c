@@ -9,66 +9,59 @@ enum { TRIAL_OVER = 1 };
 
 int otac_roll_back(struct otac *c, int reason)
 {
-    struct otac_record *r = &c->record;
-    const struct otac_head head = otac_record_head(c);
-    const uint8_t failed = r->active, before = failed == 0 ? 1 : 0;
-    r->rejected = otac_fingerprint(&r->slot[failed]);
-    r->report = (struct otac_report){OTAC_REPORT_ROLLED_BACK, reason, r->slot[failed].build};
-    r->slot[failed].known = false;
-    r->active = r->slot[before].known ? before : OTAC_NO_SLOT;
-    r->trial = 0;
-    int err = otac_record_change(c, &head);
-    r->slot[failed].known = err != OTAC_OK;
+    struct otac_record next;
+    otac_record_copy(&next, &c->record);
+    struct otac_image *failed = otac_slot(&next, next.active);
+    const uint8_t before = next.active == 0;
+    next.rejected = otac_fingerprint(failed);
+    otac_record_report(&next, OTAC_REPORT_ROLLED_BACK, reason, failed);
+    failed->state = 0;
+    next.active = otac_known(&next, before) != NULL ? before : OTAC_NO_SLOT;
+    next.trial = 0;
+    int err = otac_record_store(c, &next);
     if (err == OTAC_OK)
-        otac_log(c, OTAC_EV_ROLLED_BACK, reason);
+        otac_log(c, OTAC_EV_ROLLED_BACK, (uint32_t)reason);
     return err;
 }
 
 /* What stands in the other slot, or is the device's from the factory, can be gone back to. */
-static int find_way_back(struct otac *c)
+static bool has_way_back(struct otac *c)
 {
-    unsigned before = c->record.active == 0 ? 1 : 0;
-    if (!c->record.slot[before].known)
-        return c->record.trial != 0 ? OTAC_OK : OTAC_E_FLASH_VERIFY;
-    return otac_slot_check(c, before);
-}
-
-/* One start of a trial less; without a way back the last one stays the last. Should that not be
- * saved, the start counts for nothing: that is better than a device which doesn't start. */
-static void count_start(struct otac *c)
-{
-    if (c->record.trial <= TRIAL_OVER)
-        return;
-    c->record.trial--;
-    otac_record_try(c);
+    const unsigned before = c->record.active == 0;
+    return c->record.slot[before].state == OTAC_IMAGE_KNOWN ? otac_slot_check(c, before) == OTAC_OK
+                                                            : c->record.trial != 0;
 }
 
 int otac_boot(struct otac *c, const struct otac_port *port, void *buf, size_t buf_n)
 {
+    struct otac_record *r = &c->record;
     int err = otac_start(c, port, buf, buf_n);
-    if (err != OTAC_OK || c->record.active == OTAC_NO_SLOT)
+    if (err != OTAC_OK || r->active == OTAC_NO_SLOT)
         return err != OTAC_OK ? err : OTAC_NO_SLOT;
-    int image = otac_slot_check(c, c->record.active);
-    int reason = image == OTAC_OK && c->record.trial == TRIAL_OVER ? OTAC_E_UNCONFIRMED : image;
-    if (reason != OTAC_OK && find_way_back(c) == OTAC_OK)
+    int image = otac_slot_check(c, r->active);
+    int reason = image == OTAC_OK && r->trial == TRIAL_OVER ? OTAC_E_UNCONFIRMED : image;
+    if (reason != OTAC_OK && has_way_back(c)) {
         err = otac_roll_back(c, reason);
-    else if (image == OTAC_OK)
-        count_start(c);
-    else
+    } else if (image != OTAC_OK) {
         err = image;
-    return err != OTAC_OK ? err : c->record.active;
+    } else if (r->trial > TRIAL_OVER) {
+        /* One start less; without a way back the last one stays the last. Should that not be saved,
+         * the start counts for nothing: that is better than a device which doesn't start. */
+        r->trial--;
+        int unsaved = otac_record_store(c, r);
+        (void)unsaved;
+    }
+    return err != OTAC_OK ? err : r->active;
 }
 
 int otac_confirm(struct otac *c)
 {
-    struct otac_record *r = &c->record;
-    const struct otac_head head = otac_record_head(c);
-    if (r->trial == 0 || c->restart_due)
+    if (c->record.trial == 0 || c->restart_due)
         return OTAC_OK;
-    r->trial = 0;
-    r->rejected = 0;
-    r->report = (struct otac_report){OTAC_REPORT_SUCCESS, 0, r->slot[r->active].build};
-    return otac_record_change(c, &head);
+    struct otac_record next;
+    otac_record_copy(&next, &c->record);
+    otac_record_settle(&next);
+    return otac_record_store(c, &next);
 }
 
 int otac_reject(struct otac *c)

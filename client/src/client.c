@@ -4,55 +4,57 @@
 
 #include "internal.h"
 
-void otac_log(const struct otac *c, enum otac_event event, int64_t value)
+void otac_log(const struct otac *c, enum otac_event event, uint32_t value)
 {
+    const unsigned errors = 1u << OTAC_EV_FAILED | 1u << OTAC_EV_REPORT_KEPT |
+                            1u << OTAC_EV_ROLLED_BACK; /* of these the value may be one */
     if (c->port->log != NULL)
-        c->port->log(c->port->ctx, event, value);
+        c->port->log(c->port->ctx, event,
+                     (errors >> event & 1) != 0 ? (int64_t)(int32_t)value : (int64_t)value);
 }
 
 const struct otac_image *otac_active(const struct otac *c)
 {
-    return c->record.active < OTAC_SLOTS ? &c->record.slot[c->record.active] : NULL;
+    return otac_known(&c->record, c->record.active);
 }
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
-/* Visible ASCII only, so that no text can end a header line or a request line early. */
-static bool is_visible(const char *text, size_t max)
+/* The printable characters that are neither letters nor digits; first those that mean something in
+ * an address. No others may stand in a header line or a request line. */
+static const char marks[] = "/?#&%\"<>\\^`{|}!$'()*+,-.:;=@[]_~";
+enum { VISIBLE = 0, WORD = 14, ANY = 255, MANDATORY = 4 };
+
+static const struct {
+    uint8_t at, max, marks; /* the first of the marks above that may stand in it */
+} texts[] = {
+    {offsetof(struct otac_config, host),    255,              WORD   },
+    {offsetof(struct otac_config, product), 63,               WORD   },
+    {offsetof(struct otac_config, mac),     32,               WORD   },
+    {offsetof(struct otac_config, version), OTAC_VERSION_MAX, ANY    },
+    {offsetof(struct otac_config, family),  16,               WORD   },
+    {offsetof(struct otac_config, chip),    16,               WORD   },
+    {offsetof(struct otac_config, key),     255,              VISIBLE},
+};
+
+static bool is_text_sound(const char *text, size_t max, unsigned allowed)
 {
     size_t n = 0;
-    if (text == NULL)
-        return false;
     for (; text[n] != '\0'; n++)
-        if (text[n] <= ' ' || text[n] > '~' || n >= max)
+        if (n == max || (allowed != ANY && !otac_is_word((uint8_t)text[n], marks + allowed)))
             return false;
     return n > 0;
 }
 
-/* Also fit to stand in a path. */
-static bool is_word(const char *text, size_t max)
-{
-    return is_visible(text, max) && strpbrk(text, "/?#&%\"<>\\^`{|}") == NULL;
-}
-
-static bool is_version(const char *text)
-{
-    size_t n = 0;
-    while (text != NULL && n <= OTAC_VERSION_MAX && text[n] != '\0')
-        n++;
-    return n > 0 && n <= OTAC_VERSION_MAX;
-}
-
 static bool is_config_sound(const struct otac_config *config)
 {
-    const size_t host_max = 255, product_max = 63, mac_max = 32, family_max = 16, chip_max = 16,
-                 key_max = 255;
-    return is_word(config->host, host_max) && config->port != 0 &&
-           is_word(config->product, product_max) && is_word(config->mac, mac_max) &&
-           is_version(config->version) &&
-           (config->family == NULL || is_word(config->family, family_max)) &&
-           (config->chip == NULL || is_word(config->chip, chip_max)) &&
-           (config->key == NULL || is_visible(config->key, key_max));
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        const void *at = (const char *)config + texts[i].at;
+        const char *text = *(const char *const *)at;
+        if (text == NULL ? i < MANDATORY : !is_text_sound(text, texts[i].max, texts[i].marks))
+            return false;
+    }
+    return config->port != 0;
 }
 
 static bool is_port_sound(const struct otac_port *port)
@@ -71,7 +73,7 @@ int otac_start(struct otac *c, const struct otac_port *port, void *buf, size_t b
     c->buf = buf;
     if (buf_n > buf_max)
         buf_n = buf_max;
-    c->buf_n = (uint16_t)(buf_n - buf_n % OTAC_WRITE_ALIGN);
+    c->buf_n = (uint32_t)(buf_n - buf_n % OTAC_WRITE_ALIGN);
     return otac_record_load(c);
 }
 
@@ -85,8 +87,7 @@ static int follow_loader(struct otac *c)
         return OTAC_OK;
     int err = c->record.trial != 0 ? otac_roll_back(c, OTAC_E_UNCONFIRMED) : OTAC_OK;
     if (err == OTAC_OK && runs != c->record.active) {
-        bool known = runs < OTAC_SLOTS && c->record.slot[runs].known;
-        c->record.active = known ? (uint8_t)runs : OTAC_NO_SLOT;
+        c->record.active = otac_known(&c->record, runs) != NULL ? (uint8_t)runs : OTAC_NO_SLOT;
     }
     return err;
 }
@@ -96,49 +97,43 @@ int otac_init(struct otac *c, const struct otac_config *config, const struct ota
 {
     if (!is_config_sound(config))
         return OTAC_E_CONFIG;
-    const bool is_signed = config->sign_keys != NULL;
-    if (is_signed && (port->verify == NULL || buf_n < OTAC_BUF_MIN + OTAC_SIGNATURE_MAX))
-        return OTAC_E_CONFIG; /* never quietly without the signatures that were asked for */
-    int err = otac_start(c, port, buf, is_signed ? buf_n - OTAC_SIGNATURE_MAX : buf_n);
+    int err = otac_start(c, port, buf, buf_n);
     c->config = config;
-    if (is_signed)
-        c->answer.signature = c->buf + c->buf_n;
+    if (err == OTAC_OK && config->signing != NULL)
+        err = config->signing->start(c);
+    else if (config->sign_keys != NULL)
+        err = OTAC_E_CONFIG; /* never quietly without the signatures that were asked for */
     return err == OTAC_OK ? follow_loader(c) : err;
 }
 
 /* ---- reports ------------------------------------------------------------------------------- */
 
-/* True when sending the same report again could end differently. */
-static bool is_worth_repeating(uint16_t status)
+/* True when sending the same report again could end differently.
+ * outcome: a status, or an error, which as a number without a sign is larger than any status */
+static bool is_worth_repeating(uint32_t outcome)
 {
-    return status == 429 || status / 100 == 3 || status / 100 == 5;
+    return outcome == 429 || otac_is_redirect(outcome) || outcome >= 500;
 }
 
-/* @return true when the server took the report, or never will */
-static bool send_report(struct otac *c)
+/* Sends the record's report, and makes the stored record say what is still to be reported: when the
+ * server took it, or never will, nothing; else this one, if it `is_new`. Should that not be saved,
+ * a report is sent once more after the next start, or a failure is told only by the server's own
+ * evidence. */
+static void deliver(struct otac *c, bool is_new)
 {
     struct otac_answer answer;
     size_t body_n;
-    answer.signature = NULL;
-    int err = otac_exchange(c, otac_write_report, &answer, &body_n);
-    if (err == OTAC_OK)
-        c->port->close(c->port->ctx);
-    if (err != OTAC_OK || is_worth_repeating(answer.status)) {
-        otac_log(c, OTAC_EV_REPORT_KEPT, err != OTAC_OK ? err : answer.status);
-        return false;
-    }
-    c->record.report.kind = OTAC_REPORT_NONE;
-    otac_log(c, OTAC_EV_REPORTED, answer.status);
-    return true;
-}
-
-/* Makes the stored record say what is still to be reported. Should that fail, a report is sent
- * once more after the next start, or a failure is told only by the server's own evidence. */
-static void remember_report(struct otac *c)
-{
-    int err = otac_record_store(c);
+    int err = otac_exchange(c, true, &answer, &body_n);
+    uint32_t outcome = err != OTAC_OK ? (uint32_t)err : answer.status;
+    bool kept = is_worth_repeating(outcome);
+    otac_log(c, kept ? OTAC_EV_REPORT_KEPT : OTAC_EV_REPORTED, outcome);
+    if (!kept)
+        c->record.report_kind = OTAC_REPORT_NONE;
+    if (kept ? !is_new : c->report_stored == 0)
+        return;
+    err = otac_record_store(c, &c->record);
     if (err != OTAC_OK)
-        otac_log(c, OTAC_EV_REPORT_KEPT, err);
+        otac_log(c, OTAC_EV_REPORT_KEPT, (uint32_t)err);
 }
 
 static bool is_of_the_network(int err)
@@ -155,58 +150,51 @@ static bool is_of_the_resume(const struct otac *c, int err)
 /* Says that the offered build came to nothing. A broken connection says nothing about a build. */
 static void report_failure(struct otac *c, int err)
 {
-    const struct otac_report failed = {OTAC_REPORT_FAILED, err, c->answer.image.build};
-    otac_log(c, OTAC_EV_FAILED, err);
+    otac_log(c, OTAC_EV_FAILED, (uint32_t)err);
     if (is_of_the_network(err))
         return;
-    bool resumed = is_of_the_resume(c, err);
     otac_drop_progress(c);
-    if (resumed)
+    if (is_of_the_resume(c, err))
         return;
-    c->record.report = failed;
-    bool sent = send_report(c);
-    if (!sent || c->report_stored)
-        remember_report(c);
+    otac_record_report(&c->record, OTAC_REPORT_FAILED, err, &c->answer.image);
+    deliver(c, true);
 }
 
 /* ---- the round ----------------------------------------------------------------------------- */
 
 /* One that said something about this device, so that it will take a report too. */
-static bool was_answered(int rc)
+OTAC_APART static bool was_answered(int rc)
 {
-    return rc >= 0 || rc == OTAC_E_REFUSED || rc == OTAC_E_NOT_FOUND || rc == OTAC_E_GONE ||
-           rc == OTAC_E_TRIAL || rc == OTAC_E_REJECTED;
+    return rc >= OTAC_E_TRIAL && (rc <= OTAC_E_REFUSED || rc >= 0) && rc != OTAC_E_BUSY;
 }
 
-static bool is_running(const struct otac *c, const struct otac_image *offer)
+/* An offer that something on the way spoilt. */
+static bool is_spoilt(const struct otac *c, int rc)
 {
-    const struct otac_image *running = otac_active(c);
-    return running != NULL && memcmp(running->sha256, offer->sha256, sizeof offer->sha256) == 0;
+    return c->answer.status == 200 && rc <= OTAC_E_CHUNKED && rc >= OTAC_E_BAD_MD5;
 }
 
-/* The part that was asked for, of the image whose first part is in flash. */
-static bool is_the_rest(const struct otac *c)
+static bool is_same(const struct otac_image *a, const struct otac_image *b)
 {
-    const struct otac_answer *a = &c->answer;
-    const struct otac_image *begun = &c->record.slot[otac_free_slot(c)];
-    return otac_may_resume(c) && a->range_first == c->record.progress &&
-           a->range_last == begun->size - 1 &&
-           memcmp(a->image.sha256, begun->sha256, sizeof begun->sha256) == 0;
+    return memcmp(a->sha256, b->sha256, sizeof a->sha256) == 0;
 }
 
 /* What the answer means to this device, beyond what it means by itself. */
 static int judge(struct otac *c)
 {
     struct otac_answer *a = &c->answer;
+    const struct otac_image *begun = otac_free_slot(c), *running = otac_active(c);
     int rc = otac_answer_judge(a);
-    if (rc == OTAC_OFFER && a->status == 206) {
-        if (!is_the_rest(c))
-            return OTAC_E_RANGE;
-        a->image.size = a->range_last + 1;
-    }
     if (rc != OTAC_OFFER)
         return rc;
-    if (is_running(c, &a->image))
+    if (a->status == 206) {
+        /* The part that was asked for, of the image whose first part is in flash. */
+        if (otac_progress(c) == 0 || a->range_first != begun->state ||
+            a->range_last != begun->size - 1 || !is_same(&a->image, begun))
+            return OTAC_E_RANGE;
+        a->image.size = begun->size;
+    }
+    if (running != NULL && is_same(&a->image, running))
         return OTAC_UP_TO_DATE; /* a server that doesn't look at If-None-Match */
     if (c->record.trial != 0)
         return OTAC_E_TRIAL; /* the other slot is the way back */
@@ -214,58 +202,51 @@ static int judge(struct otac *c)
 }
 
 /* True when these statuses came to nothing: the server won't go on with what was begun. */
-static bool ends_resume(uint16_t status)
+static bool ends_resume(uint32_t status)
 {
-    return status == 206 || status == 410 || status == 416;
+    switch (status) { /* on one of the chips less code than || */
+    case 206:
+    case 410:
+    case 416:
+        return true;
+    default:
+        return false;
+    }
 }
 
-/* @return OTAC_OFFER with the connection open and body_n bytes of the image in the work buffer;
- *         anything else with the connection closed */
+/* @return OTAC_OFFER: body_n bytes of the image are in the work buffer, the connection has more */
 static int check_in(struct otac *c, size_t *body_n)
 {
-    int rc = otac_exchange(c, otac_write_check_in, &c->answer, body_n);
+    int rc = otac_exchange(c, false, &c->answer, body_n);
     if (rc != OTAC_OK)
         return rc;
     otac_log(c, OTAC_EV_ANSWER, c->answer.status);
     rc = judge(c);
-    if (rc == OTAC_OFFER)
-        return rc;
-    c->port->close(c->port->ctx);
     if (rc < 0 && ends_resume(c->answer.status))
         otac_drop_progress(c);
-    else if (rc < 0 && c->answer.status == 200 && !was_answered(rc))
-        report_failure(c, rc); /* an offer that something on the way spoilt */
     return rc;
-}
-
-/* Checks in, and if a report is due sends it right after: the server has then seen what runs now,
- * which is the better evidence. There is one connection at a time, so an offer is dropped for the
- * report and asked for again. */
-static int check_in_and_report(struct otac *c, size_t *body_n)
-{
-    int rc = check_in(c, body_n);
-    if (c->record.report.kind == OTAC_REPORT_NONE || !was_answered(rc))
-        return rc;
-    if (rc == OTAC_OFFER)
-        c->port->close(c->port->ctx);
-    if (send_report(c))
-        remember_report(c);
-    return rc == OTAC_OFFER ? check_in(c, body_n) : rc;
 }
 
 static int round_of(struct otac *c)
 {
     size_t body_n = 0;
-    int rc = check_in_and_report(c, &body_n);
-    if (rc != OTAC_OFFER)
-        return rc;
-    otac_log(c, OTAC_EV_OFFER, c->answer.image.size);
-    rc = otac_install(c, body_n);
-    c->port->close(c->port->ctx);
-    if (rc < 0)
+    int rc = check_in(c, &body_n);
+    /* The server has now seen what runs, which is the better evidence; so a report follows. There
+     * is one connection at a time, so an offer is dropped for it and asked for again. */
+    if (c->record.report_kind != OTAC_REPORT_NONE && was_answered(rc)) {
+        deliver(c, false);
+        if (rc == OTAC_OFFER)
+            rc = check_in(c, &body_n);
+    }
+    bool failed = is_spoilt(c, rc);
+    if (rc == OTAC_OFFER) {
+        otac_log(c, OTAC_EV_OFFER, c->answer.image.size);
+        rc = otac_install(c, body_n);
+        failed = rc < 0;
+        c->restart_due = rc > 0;
+    }
+    if (failed)
         report_failure(c, rc);
-    else
-        c->restart_due = true;
     return rc;
 }
 
@@ -274,6 +255,7 @@ int otac_update(struct otac *c)
     if (c->restart_due)
         return OTAC_UPDATED;
     int rc = round_of(c);
+    otac_hang_up(c);
     if (was_answered(rc))
         c->failures = 0; /* "no" and "nothing" are no reason to ask less often */
     else if (c->failures < UINT8_MAX)
@@ -292,10 +274,8 @@ uint32_t otac_wait_s(const struct otac *c, uint32_t interval_s)
         wait_s *= 2;
     if (wait_s < c->answer.retry_after_s)
         wait_s = c->answer.retry_after_s < cap ? c->answer.retry_after_s : cap;
-    uint32_t spread_s = wait_s / 8;
-    if (spread_s > UINT32_MAX - wait_s)
-        spread_s = UINT32_MAX - wait_s;
-    return wait_s + c->port->random(c->port->ctx) % (spread_s + 1);
+    uint32_t spread_s = wait_s + c->port->random(c->port->ctx) % (wait_s / 8 + 1);
+    return spread_s < wait_s ? UINT32_MAX : spread_s;
 }
 
 void otac_wait(struct otac *c, uint32_t interval_s)

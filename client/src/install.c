@@ -7,57 +7,41 @@
 
 #include "internal.h"
 
-unsigned otac_free_slot(const struct otac *c)
+struct otac_image *otac_free_slot(struct otac *c)
 {
     const struct otac_port *port = c->port;
     unsigned runs = port->running_slot != NULL ? port->running_slot(port->ctx) : c->record.active;
-    return runs == 0 ? 1 : 0;
+    return otac_slot(&c->record, runs == 0);
 }
 
-bool otac_may_resume(const struct otac *c)
+uint32_t otac_progress(struct otac *c)
 {
-    return c->record.progress != 0 && c->port->slot_resume != NULL;
+    const uint32_t state = otac_free_slot(c)->state;
+    return state != OTAC_IMAGE_KNOWN && c->port->slot_resume != NULL ? state : 0;
+}
+
+/* Stores what a slot holds now. Should that fail, what is stored no longer counts: nothing is
+ * erased before a later save has worked. */
+static int set_state(struct otac *c, struct otac_image *image, uint32_t state)
+{
+    image->state = state;
+    return otac_record_store(c, &c->record);
 }
 
 void otac_drop_progress(struct otac *c)
 {
-    if (c->record.progress == 0)
+    if (otac_progress(c) == 0)
         return;
-    c->record.progress = 0;
-    otac_record_try(c);
+    int err = set_state(c, otac_free_slot(c), 0);
+    (void)err; /* it is tried once more after the next start, and fails the same way */
+}
+
+static unsigned slot_of(const struct otac *c, const struct otac_image *image)
+{
+    return image != c->record.slot;
 }
 
 /* ---- the start ----------------------------------------------------------------------------- */
-
-/* A record must never call known, or begun, what is about to be erased. */
-static int forget(struct otac *c, unsigned slot)
-{
-    struct otac_image *image = &c->record.slot[slot];
-    const bool known = image->known;
-    const uint32_t progress = c->record.progress;
-    if (!known && progress == 0)
-        return OTAC_OK;
-    image->known = false;
-    c->record.progress = 0;
-    int err = otac_record_store(c);
-    if (err != OTAC_OK) {
-        image->known = known;
-        c->record.progress = progress;
-    }
-    return err;
-}
-
-static int begin(struct otac *c, unsigned slot)
-{
-    const struct otac_port *port = c->port;
-    int err = forget(c, slot);
-    if (err != OTAC_OK)
-        return err;
-    c->record.slot[slot] = c->answer.image;
-    c->record.slot[slot].known = false;
-    err = port->slot_begin(port->ctx, slot, c->answer.image.size);
-    return err == OTAC_OK ? port->hash_begin(port->ctx) : err;
-}
 
 /* Hashes the first `size` bytes of a slot, read by way of n bytes at buf. */
 static int hash_flash(const struct otac *c, unsigned slot, uint32_t size, uint8_t *buf, uint32_t n)
@@ -74,13 +58,27 @@ static int hash_flash(const struct otac *c, unsigned slot, uint32_t size, uint8_
     return err;
 }
 
-/* Goes on where the progress says. The body's first bytes are in the lower half of the buffer. */
-static int go_on(struct otac *c, unsigned slot)
+/* Makes the slot ready for all behind its first `done` bytes. Of a body that goes on with them, the
+ * first bytes are in the lower half of the buffer. */
+static int begin(struct otac *c, struct otac_image *image, uint32_t done)
 {
     const struct otac_port *port = c->port;
-    const uint32_t done = c->record.progress, half = c->buf_n / 2;
-    otac_log(c, OTAC_EV_RESUME, done);
-    int err = port->slot_resume(port->ctx, slot, c->answer.image.size, done);
+    const unsigned slot = slot_of(c, image);
+    const uint32_t half = c->buf_n / 2;
+    int err = OTAC_OK;
+    /* A record must never call known, or begun, what is about to be erased. */
+    if (done == 0 && image->state != 0)
+        err = set_state(c, image, 0);
+    if (err != OTAC_OK)
+        return err;
+    *image = c->answer.image;
+    image->state = done;
+    if (done == 0) {
+        err = port->slot_begin(port->ctx, slot, image->size);
+    } else {
+        otac_log(c, OTAC_EV_RESUME, done);
+        err = port->slot_resume(port->ctx, slot, image->size, done);
+    }
     return err == OTAC_OK ? hash_flash(c, slot, done, c->buf + half, half) : err;
 }
 
@@ -88,60 +86,42 @@ static int go_on(struct otac *c, unsigned slot)
 
 /* Remembers how far the download has come: down to whole steps, all of which are in flash for
  * good. A save that fails costs nothing but the time to download more again. */
-static void keep_progress(struct otac *c, unsigned slot, uint32_t done)
+static void keep_progress(struct otac *c, struct otac_image *image, uint32_t done)
 {
     const struct otac_port *port = c->port;
-    const uint32_t old = c->record.progress;
-    if (port->slot_resume == NULL || done == c->answer.image.size)
+    if (port->slot_resume == NULL || done == image->size)
         return;
     done -= done % port->resume_step;
-    if (done <= old)
-        return;
-    if (port->slot_sync != NULL && port->slot_sync(port->ctx, slot) != OTAC_OK)
-        return;
-    c->record.progress = done;
-    if (otac_record_store(c) != OTAC_OK)
-        c->record.progress = old;
-}
-
-static int take(struct otac *c, unsigned slot, uint32_t offset, size_t n)
-{
-    const struct otac_port *port = c->port;
-    int err = port->slot_write(port->ctx, slot, offset, c->buf, n);
-    if (err == OTAC_OK)
-        err = port->hash_update(port->ctx, c->buf, n);
-    if (err != OTAC_OK)
-        return err;
-    otac_log(c, OTAC_EV_PROGRESS, offset + (int64_t)n);
-    keep_progress(c, slot, offset + (uint32_t)n);
-    return OTAC_OK;
-}
-
-/* The connection must be at its end now. One that breaks or hangs is as good: all that was
- * announced is here. */
-static int expect_end(struct otac *c)
-{
-    return c->port->recv(c->port->ctx, c->buf, c->buf_n) > 0 ? OTAC_E_LONG_BODY : OTAC_OK;
+    if (done > image->state &&
+        (port->slot_sync == NULL || port->slot_sync(port->ctx, slot_of(c, image)) == OTAC_OK)) {
+        int err = set_state(c, image, done);
+        (void)err;
+    }
 }
 
 /* Moves the body to flash, a full work buffer at a time, so that writes stay aligned whatever
  * pieces the network brings. done: bytes in flash; have: in the buffer, and not in flash yet. */
-static int download(struct otac *c, unsigned slot, uint32_t done, size_t have)
+static int download(struct otac *c, struct otac_image *image, uint32_t done, size_t have)
 {
-    const uint32_t size = c->answer.image.size;
+    const struct otac_port *port = c->port;
     for (;;) {
-        if (have > size - done)
+        const uint32_t left = image->size - done, piece = left < c->buf_n ? left : c->buf_n;
+        if (have > left)
             return OTAC_E_LONG_BODY;
-        if (have == c->buf_n || have == size - done) {
-            int err = take(c, slot, done, have);
+        if (have == piece) {
+            int err = port->slot_write(port->ctx, slot_of(c, image), done, c->buf, have);
+            if (err == OTAC_OK)
+                err = port->hash_update(port->ctx, c->buf, have);
             if (err != OTAC_OK)
                 return err;
             done += (uint32_t)have;
             have = 0;
+            otac_log(c, OTAC_EV_PROGRESS, done);
+            keep_progress(c, image, done);
         }
-        if (done == size)
-            return expect_end(c);
-        int got = c->port->recv(c->port->ctx, c->buf + have, c->buf_n - have);
+        int got = port->recv(port->ctx, c->buf + have, c->buf_n - have);
+        if (done == image->size) /* a connection that breaks or hangs now is as good as its end */
+            return got > 0 ? OTAC_E_LONG_BODY : OTAC_OK;
         if (got <= 0)
             return got < 0 ? got : OTAC_E_SHORT_BODY;
         have += (size_t)got;
@@ -150,84 +130,74 @@ static int download(struct otac *c, unsigned slot, uint32_t done, size_t have)
 
 /* ---- the proof ----------------------------------------------------------------------------- */
 
-/* Compares what came with what was announced. */
-static int check_sums(struct otac *c)
+/* Compares what was hashed with an image's SHA-256 (@return `differs`), and an MD5 if there is. */
+static int compare(struct otac *c, const struct otac_image *image, int differs, const uint8_t *md5)
 {
-    uint8_t sha256[32], md5[16];
-    int err = c->port->hash_finish(c->port->ctx, sha256, md5);
+    uint8_t got[32], got_md5[16];
+    int err = c->port->hash_finish(c->port->ctx, got, got_md5);
     if (err != OTAC_OK)
         return err;
-    if (memcmp(sha256, c->answer.image.sha256, sizeof sha256) != 0)
-        return OTAC_E_SHA256;
-    if (otac_answer_has_md5(&c->answer) && memcmp(md5, c->answer.md5, sizeof md5) != 0)
-        return OTAC_E_MD5;
-    return OTAC_OK;
+    if (memcmp(got, image->sha256, sizeof got) != 0)
+        return differs;
+    return md5 != NULL && memcmp(got_md5, md5, sizeof got_md5) != 0 ? OTAC_E_MD5 : OTAC_OK;
 }
 
-static int check_flash(struct otac *c, unsigned slot, const struct otac_image *image)
+static int check_flash(struct otac *c, const struct otac_image *image)
 {
-    const struct otac_port *port = c->port;
-    uint8_t sha256[32], md5[16];
-    int err = hash_flash(c, slot, image->size, c->buf, c->buf_n);
-    if (err == OTAC_OK)
-        err = port->hash_finish(port->ctx, sha256, md5);
-    if (err != OTAC_OK)
-        return err;
-    return memcmp(sha256, image->sha256, sizeof sha256) == 0 ? OTAC_OK : OTAC_E_FLASH_VERIFY;
+    int err = hash_flash(c, slot_of(c, image), image->size, c->buf, c->buf_n);
+    return err == OTAC_OK ? compare(c, image, OTAC_E_FLASH_VERIFY, NULL) : err;
 }
 
 int otac_slot_check(struct otac *c, unsigned slot)
 {
-    if (slot >= OTAC_SLOTS || !c->record.slot[slot].known)
-        return OTAC_E_FLASH_VERIFY;
-    return check_flash(c, slot, &c->record.slot[slot]);
+    const struct otac_image *image = otac_known(&c->record, slot);
+    return image != NULL ? check_flash(c, image) : OTAC_E_FLASH_VERIFY;
 }
 
 /* One atomic save makes the new image boot next, on trial if there are trials, and remembers what
  * to tell the server: that it is there, once it is final. */
-static int switch_to(struct otac *c, unsigned slot)
+OTAC_APART static int switch_to(struct otac *c, unsigned slot)
 {
-    struct otac_record *r = &c->record;
-    const struct otac_head before = otac_record_head(c);
+    struct otac_record next;
+    otac_record_copy(&next, &c->record);
     const uint8_t starts = c->config->trial_boots;
-    const struct otac_report success = {OTAC_REPORT_SUCCESS, 0, c->answer.image.build};
-    r->slot[slot] = c->answer.image;
-    r->slot[slot].known = true;
-    r->active = (uint8_t)slot;
-    r->progress = 0;
-    r->trial = starts > 0 ? starts + 1 : 0;
-    if (starts == 0) {
-        r->report = success;
-        r->rejected = 0;
-    }
-    if (c->config->sign_keys != NULL)
-        r->counter = c->answer.counter;
-    int err = otac_record_change(c, &before);
-    r->slot[slot].known = err == OTAC_OK;
-    return err;
+    otac_slot(&next, slot)->state = OTAC_IMAGE_KNOWN;
+    next.active = (uint8_t)slot;
+    if (starts == 0)
+        otac_record_settle(&next);
+    else
+        next.trial = starts + 1;
+    if (c->config->signing != NULL)
+        next.counter = c->answer.counter;
+    return otac_record_store(c, &next);
 }
 
 int otac_install(struct otac *c, size_t body_n)
 {
     const struct otac_port *port = c->port;
-    unsigned slot = otac_free_slot(c);
-    uint32_t done = c->answer.status == 206 ? c->record.progress : 0;
-    int err = otac_check_signature(c);
+    const struct otac_answer *a = &c->answer;
+    struct otac_image *image = otac_free_slot(c);
+    const unsigned slot = slot_of(c, image);
+    const uint32_t done = a->status == 206 ? image->state : 0;
+    int err = OTAC_OK;
+    if (c->config->signing != NULL)
+        err = c->config->signing->check(c);
     /* A save that failed may have been stored all the same, and then names the free slot. */
     if (err == OTAC_OK && c->unsaved)
-        err = otac_record_store(c);
+        err = otac_record_store(c, &c->record);
     if (err == OTAC_OK)
-        err = done > 0 ? go_on(c, slot) : begin(c, slot);
+        err = begin(c, image, done);
     if (err == OTAC_OK)
-        err = download(c, slot, done, body_n);
+        err = download(c, image, done, body_n);
     if (err == OTAC_OK)
         err = port->slot_finish(port->ctx, slot);
     if (err == OTAC_OK)
-        err = check_sums(c);
+        err =
+            compare(c, image, OTAC_E_SHA256, (a->have >> OTAC_FIELD_MD5 & 1) != 0 ? a->md5 : NULL);
     if (err != OTAC_OK)
         return err;
-    otac_log(c, OTAC_EV_VERIFY, c->answer.image.size);
-    err = check_flash(c, slot, &c->answer.image);
+    otac_log(c, OTAC_EV_VERIFY, image->size);
+    err = check_flash(c, image);
     if (err == OTAC_OK)
         err = switch_to(c, slot);
     if (err != OTAC_OK)

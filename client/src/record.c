@@ -4,176 +4,161 @@
 
 #include "internal.h"
 
-enum offset {
-    AT_MAGIC = 0,
-    AT_FORMAT = 4,
-    AT_ACTIVE = 5,
-    AT_REPORT_KIND = 6,
-    AT_TRIAL = 7,
-    AT_REPORT_CODE = 8,
-    AT_REJECTED = 12,
-    AT_REPORT_BUILD = 16,
-    AT_SLOTS = 24,
-    AT_COUNTER = 248,
-    AT_CRC = OTAC_RECORD_SIZE - 4
-};
+/* The record in memory is the stored one: a compiler with another layout must not compile this. */
+#define MUST(name, sound) typedef char must_##name[(sound) ? 1 : -1]
+MUST(code, offsetof(struct otac_record, report_code) == 8);
+MUST(rejected, offsetof(struct otac_record, rejected) == 12);
+MUST(build, offsetof(struct otac_record, report_build) == 16);
+MUST(slots, offsetof(struct otac_record, slot) == 24);
+MUST(image, sizeof(struct otac_image) == 112);
+MUST(sha256, offsetof(struct otac_image, sha256) == 12);
+MUST(version, offsetof(struct otac_image, version) == 44);
+MUST(state, offsetof(struct otac_image, state) == 108);
+MUST(counter, offsetof(struct otac_record, counter) == 248);
+MUST(size, sizeof(struct otac_record) == OTAC_RECORD_SIZE);
 
-enum slot_offset {
-    SLOT_BUILD = 0,
-    SLOT_SIZE = 8,
-    SLOT_SHA256 = 12,
-    SLOT_VERSION = 44,
-    SLOT_KNOWN = SLOT_VERSION + OTAC_VERSION_MAX,
-    SLOT_PROGRESS,
-    SLOT_BYTES = 112
-};
+/* Magic, format, and (but for a record that was stored) no slot that boots. */
+static const uint8_t fresh[] = {'O', 'T', 'A', 'C', 1, OTAC_NO_SLOT};
 
-static const uint8_t magic[] = {'O', 'T', 'A', 'C', 1}; /* and the format */
-
-/* CRC-32 of IEEE 802.3, bit by bit: 256 bytes now and then aren't worth a table. */
-static uint32_t crc32(const uint8_t *data, size_t n)
+/* CRC-32 of IEEE 802.3, bit by bit: 256 bytes now and then aren't worth a table. Goes on with the
+ * crc of what came before; 0 at the start. */
+static uint32_t crc32(uint32_t crc, const void *data, size_t n)
 {
-    uint32_t crc = 0xffffffff;
-    for (size_t i = 0; i < n; i++) {
-        crc ^= data[i];
+    const uint8_t *at = data;
+    for (crc = ~crc; n > 0; n--) {
+        crc ^= *at++;
         for (unsigned bit = 0; bit < 8; bit++)
             crc = (crc >> 1) ^ (crc & 1 ? 0xedb88320 : 0);
     }
     return ~crc;
 }
 
-static void put_le(uint8_t *out, uint64_t value, size_t n)
+/* Turns a number of this chip into a stored one, or back. */
+static void order(void *number, size_t n)
 {
-    for (size_t i = 0; i < n; i++, value >>= 8)
-        out[i] = (uint8_t)value;
-}
-
-static uint64_t get_le(const uint8_t *data, size_t n)
-{
-    uint64_t value = 0;
-    while (n > 0)
-        value = (value << 8) | data[--n];
-    return value;
+#if OTAC_BIG_ENDIAN
+    uint8_t *at = number;
+    for (size_t i = 0; i < n / 2; i++) {
+        uint8_t byte = at[i];
+        at[i] = at[n - 1 - i];
+        at[n - 1 - i] = byte;
+    }
+#else
+    (void)number, (void)n;
+#endif
 }
 
 /* Zero is none, so no image has it. */
-uint32_t otac_fingerprint(const struct otac_image *image)
+uint32_t otac_fingerprint(struct otac_image *image)
 {
-    uint8_t raw[8 + sizeof image->sha256];
-    put_le(raw, image->build, 8);
-    memcpy(raw + 8, image->sha256, sizeof image->sha256);
-    uint32_t crc = crc32(raw, sizeof raw);
+    order(&image->build, sizeof image->build);
+    uint32_t crc = crc32(0, &image->build, sizeof image->build);
+    order(&image->build, sizeof image->build);
+    crc = crc32(crc, image->sha256, sizeof image->sha256);
     return crc + (crc == 0);
 }
 
-static void encode(const struct otac_record *r, uint8_t raw[OTAC_RECORD_SIZE])
+static void order_all(struct otac_record *r)
 {
-    memset(raw, 0, OTAC_RECORD_SIZE);
-    memcpy(raw + AT_MAGIC, magic, sizeof magic);
-    raw[AT_ACTIVE] = r->active;
-    raw[AT_REPORT_KIND] = r->report.kind;
-    raw[AT_TRIAL] = r->trial;
-    put_le(raw + AT_REJECTED, r->rejected, 4);
-    put_le(raw + AT_COUNTER, r->counter, 4);
-    put_le(raw + AT_REPORT_CODE, (uint32_t)r->report.code, 4);
-    put_le(raw + AT_REPORT_BUILD, r->report.build, 8);
+    order(&r->report_code, sizeof r->report_code);
+    order(&r->rejected, sizeof r->rejected);
+    order(&r->report_build, sizeof r->report_build);
+    order(&r->counter, sizeof r->counter);
+    order(&r->crc, sizeof r->crc);
     for (size_t i = 0; i < OTAC_SLOTS; i++) {
-        const struct otac_image *image = &r->slot[i];
-        uint8_t *at = raw + AT_SLOTS + i * SLOT_BYTES;
-        put_le(at + SLOT_BUILD, image->build, 8);
-        put_le(at + SLOT_SIZE, image->size, 4);
-        memcpy(at + SLOT_SHA256, image->sha256, sizeof image->sha256);
-        memcpy(at + SLOT_VERSION, image->version, OTAC_VERSION_MAX);
-        at[SLOT_KNOWN] = image->known;
-        put_le(at + SLOT_PROGRESS, image->known ? 0 : r->progress / OTAC_PROGRESS_UNIT, 3);
+        order(&r->slot[i].build, sizeof r->slot[i].build);
+        order(&r->slot[i].size, sizeof r->slot[i].size);
+        order(&r->slot[i].state, sizeof r->slot[i].state);
     }
-    put_le(raw + AT_CRC, crc32(raw, AT_CRC), 4);
+}
+
+/* Stored, a state is known u8 and progress u24 in units of 256 bytes, which as one number is the
+ * sum of both in bytes. In memory `known` would stand where a long version needs its end. */
+#define STORED_KNOWN 1u
+
+static void set_known(struct otac_record *r, uint32_t from, uint32_t to)
+{
+    for (struct otac_image *image = r->slot; image < r->slot + OTAC_SLOTS; image++)
+        if (image->state == from)
+            image->state = to;
+}
+
+static void pack(struct otac_record *r)
+{
+    set_known(r, OTAC_IMAGE_KNOWN, STORED_KNOWN);
+    order_all(r);
+}
+
+static void unpack(struct otac_record *r)
+{
+    order_all(r);
+    set_known(r, STORED_KNOWN, OTAC_IMAGE_KNOWN);
+}
+
+const struct otac_image *otac_known(const struct otac_record *r, unsigned slot)
+{
+    const struct otac_image *image = slot == 0 ? r->slot : r->slot + 1;
+    return slot < OTAC_SLOTS && image->state == OTAC_IMAGE_KNOWN ? image : NULL;
 }
 
 /* The record must hold together: what boots, or is on trial, is a slot with a known image. */
-static bool is_sound(const uint8_t raw[OTAC_RECORD_SIZE])
+static bool is_sound(const struct otac_record *r)
 {
-    uint8_t active = raw[AT_ACTIVE];
-    if (memcmp(raw + AT_MAGIC, magic, sizeof magic) != 0)
+    if (memcmp(r, fresh, offsetof(struct otac_record, active)) != 0 ||
+        r->report_kind > OTAC_REPORT_ROLLED_BACK)
         return false;
-    if (get_le(raw + AT_CRC, 4) != crc32(raw, AT_CRC) ||
-        raw[AT_REPORT_KIND] > OTAC_REPORT_ROLLED_BACK)
-        return false;
-    if (active == OTAC_NO_SLOT)
-        return raw[AT_TRIAL] == 0;
-    return active < OTAC_SLOTS && raw[AT_SLOTS + active * SLOT_BYTES + SLOT_KNOWN] != 0;
-}
-
-static void decode(const uint8_t raw[OTAC_RECORD_SIZE], struct otac_record *out)
-{
-    out->active = raw[AT_ACTIVE];
-    out->report.kind = raw[AT_REPORT_KIND];
-    out->trial = raw[AT_TRIAL];
-    out->rejected = (uint32_t)get_le(raw + AT_REJECTED, 4);
-    out->counter = (uint32_t)get_le(raw + AT_COUNTER, 4);
-    out->progress = 0;
-    out->report.code = (int32_t)get_le(raw + AT_REPORT_CODE, 4);
-    out->report.build = get_le(raw + AT_REPORT_BUILD, 8);
-    for (size_t i = 0; i < OTAC_SLOTS; i++) {
-        struct otac_image *image = &out->slot[i];
-        const uint8_t *at = raw + AT_SLOTS + i * SLOT_BYTES;
-        image->build = get_le(at + SLOT_BUILD, 8);
-        image->size = (uint32_t)get_le(at + SLOT_SIZE, 4);
-        image->known = at[SLOT_KNOWN] != 0;
-        out->progress |= (uint32_t)get_le(at + SLOT_PROGRESS, 3) * OTAC_PROGRESS_UNIT;
-        memcpy(image->sha256, at + SLOT_SHA256, sizeof image->sha256);
-        memcpy(image->version, at + SLOT_VERSION, OTAC_VERSION_MAX);
-        image->version[OTAC_VERSION_MAX] = '\0';
-    }
+    return r->active == OTAC_NO_SLOT ? r->trial == 0 : otac_known(r, r->active) != NULL;
 }
 
 int otac_record_load(struct otac *c)
 {
-    uint8_t raw[OTAC_RECORD_SIZE];
-    int got = c->port->record_load(c->port->ctx, raw, sizeof raw);
+    struct otac_record *r = &c->record;
+    int got = c->port->record_load(c->port->ctx, r, OTAC_RECORD_SIZE);
     if (got < 0)
         return OTAC_E_RECORD_IO;
     if (got == 0) {
-        memset(&c->record, 0, sizeof c->record);
-        c->record.active = OTAC_NO_SLOT;
+        memset(r, 0, sizeof *r);
+        memcpy(r, fresh, sizeof fresh);
         return OTAC_OK;
     }
-    if (got != OTAC_RECORD_SIZE || !is_sound(raw))
+    uint32_t crc = crc32(0, r, offsetof(struct otac_record, crc));
+    unpack(r);
+    if (got != OTAC_RECORD_SIZE || r->crc != crc || !is_sound(r))
         return OTAC_E_RECORD;
-    decode(raw, &c->record);
-    c->report_stored = c->record.report.kind != OTAC_REPORT_NONE;
+    c->report_stored = r->report_kind != OTAC_REPORT_NONE;
     return OTAC_OK;
 }
 
-int otac_record_store(struct otac *c)
+void otac_record_copy(struct otac_record *to, const struct otac_record *from)
 {
-    uint8_t raw[OTAC_RECORD_SIZE];
-    encode(&c->record, raw);
-    c->unsaved = true;
-    if (c->port->record_save(c->port->ctx, raw, sizeof raw) != OTAC_OK)
+    memmove(to, from, sizeof *to);
+}
+
+int otac_record_store(struct otac *c, struct otac_record *next)
+{
+    pack(next);
+    next->crc = crc32(0, next, offsetof(struct otac_record, crc));
+    order(&next->crc, sizeof next->crc);
+    c->unsaved = c->port->record_save(c->port->ctx, next, OTAC_RECORD_SIZE) != OTAC_OK;
+    unpack(next);
+    if (c->unsaved)
         return OTAC_E_RECORD_IO;
-    c->unsaved = false;
-    c->report_stored = c->record.report.kind != OTAC_REPORT_NONE;
+    otac_record_copy(&c->record, next);
+    c->report_stored = next->report_kind != OTAC_REPORT_NONE;
     return OTAC_OK;
 }
 
-struct otac_head otac_record_head(const struct otac *c)
+void otac_record_report(struct otac_record *r, enum otac_report_kind kind, int code,
+                        const struct otac_image *image)
 {
-    struct otac_head head;
-    memcpy(head.bytes, &c->record, sizeof head.bytes);
-    return head;
+    r->report_kind = (uint8_t)kind;
+    r->report_code = code;
+    r->report_build = image->build;
 }
 
-int otac_record_change(struct otac *c, const struct otac_head *before)
+void otac_record_settle(struct otac_record *r)
 {
-    int err = otac_record_store(c);
-    if (err != OTAC_OK)
-        memcpy(&c->record, before->bytes, sizeof before->bytes);
-    return err;
-}
-
-void otac_record_try(struct otac *c)
-{
-    int err = otac_record_store(c);
-    (void)err; /* the callers can live with it, and say why */
+    r->trial = 0;
+    r->rejected = 0;
+    otac_record_report(r, OTAC_REPORT_SUCCESS, 0, otac_slot(r, r->active));
 }

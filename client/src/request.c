@@ -7,42 +7,101 @@
 
 /* ---- what is sent -------------------------------------------------------------------------- */
 
-/* In these texts '$' and a letter stand for what put_value() writes there. */
-#define CRLF "\r\n"
+/* A text is a list of parts, ended by an empty one. A part is left out when the value it begins
+ * with isn't there, and is written without that first byte; further on such a byte stands for the
+ * value. Check-ins and reports differ in which values are there. */
+enum value {
+    PRODUCT = 1,
+    MAC, /* its colons may stand in a path and in a query */
+    CHIP,
+    KEY,
+    FAMILY,
+    HOST,
+    IPV6, /* there when the host is such an address */
+    PORT,
+    SPACE,
+    CRLF = '\n',
+    PROGRESS,
+    FORM_N,
+    RESULT,
+    SUCCESS,
+    CODE,
+    BUILD,
+    VERSION, /* from here on percent-encoded */
+    REPORT_VERSION,
+    MESSAGE,
+    RUNNING, /* from here on 32 bytes, in hexadecimal */
+    BEGUN,
+    VALUES
+};
+#define T_PRODUCT "\1"
+#define T_MAC "\2"
+#define T_CHIP "\3"
+#define T_KEY "\4"
+#define T_FAMILY "\5"
+#define T_HOST "\6"
+#define T_IPV6 "\7"
+#define T_PORT "\10"
+#define T_SPACE "\11"
+#define T_PROGRESS "\13"
+#define T_FORM_N "\14"
+#define T_RESULT "\15"
+#define T_SUCCESS "\16"
+#define T_CODE "\17"
+#define T_BUILD "\20"
+#define T_VERSION "\21"
+#define T_REPORT_VERSION "\22"
+#define T_MESSAGE "\23"
+#define T_RUNNING "\24"
+#define T_BEGUN "\25"
+#define IF(value, text) value text "\0"
+#define ALWAYS(text) IF(T_PRODUCT, text)
 
-/* After the common headers come the lines that not every device sends:
- * x-ESP8266-STA-MAC: 5C:CF:7F:A1:B2:C3
- * x-ESP8266-mode: sketch
- * x-ESP8266-free-space: 1044464
- * If-None-Match: "<SHA-256 of the image that runs, 64 hex digits>"
- * Range: bytes=65536-
- * If-Range: "<SHA-256 of the image that is half here>" */
-static const char check_in_target[] = "GET /fw/$p/latest?mac=$m&version=$v";
-static const char chip_field[] = "&chip=$y";
-static const char common_headers[] =
-    " HTTP/1.1" CRLF "Host: $h" CRLF "User-Agent: " OTAC_USER_AGENT CRLF "Connection: close" CRLF;
-static const char key_line[] = "Authorization: Bearer $k" CRLF;
-/* By the prefix the server knows the chip family. */
-static const char family_lines[] = "x-$f-STA-MAC: $m" CRLF "x-$f-mode: sketch" CRLF;
-static const char space_line[] = "x-$f-free-space: $s" CRLF;
-static const char content_line[] = "If-None-Match: \"$x\"" CRLF;
+/* By the prefix of the x- lines the server knows the chip family. The hexadecimal numbers are the
+ * SHA-256 of the image that runs, and of the one that is half here. A line here is one there. */
+/* clang-format off */
+static const char request[] =
+    IF(T_VERSION, "GET /fw/" T_PRODUCT "/latest?mac=" T_MAC "&version=" T_VERSION)
+    IF(T_CHIP, "&chip=" T_CHIP)
+    IF(T_RESULT, "POST /fw/" T_PRODUCT "/" T_MAC "/report")
+    ALWAYS(" HTTP/1.1\n"
+    "Host: ") IF(T_IPV6, "[") ALWAYS(T_HOST) IF(T_IPV6, "]") ALWAYS(":" T_PORT "\n"
+    "User-Agent: " OTAC_USER_AGENT "\n"
+    "Connection: close\n")
+    IF(T_KEY, "Authorization: Bearer " T_KEY "\n")
+    IF(T_FAMILY, "x-" T_FAMILY "-STA-MAC: " T_MAC "\n"
+    "x-" T_FAMILY "-mode: sketch\n")
+    IF(T_SPACE, "x-" T_FAMILY "-free-space: " T_SPACE "\n")
+    IF(T_RUNNING, "If-None-Match: \"" T_RUNNING "\"\n")
+    IF(T_PROGRESS, "Range: bytes=" T_PROGRESS "-\n"
+    "If-Range: \"" T_BEGUN "\"\n")
+    IF(T_FORM_N, "Content-Type: application/x-www-form-urlencoded\n"
+    "Content-Length: " T_FORM_N "\n")
+    ALWAYS("\n");
 
-static const char rest_lines[] = "Range: bytes=$o-" CRLF "If-Range: \"$z\"" CRLF;
-
-static const char report_target[] = "POST /fw/$p/$m/report";
-static const char form_lines[] =
-    "Content-Type: application/x-www-form-urlencoded" CRLF "Content-Length: $n" CRLF;
 /* result=failed&code=-245&message=what%20happened&version=1.1.0&build=9007199254740993 */
-static const char success_form[] = "result=success&code=0";
-static const char failed_form[] = "result=failed&code=-$c";
-static const char rolled_back_form[] = "result=rolled_back&code=-$c";
-static const char message_field[] = "&message=$t";
-static const char version_field[] = "&version=$w";
-static const char build_field[] = "&build=$b";
+static const char form[] =
+    IF(T_RESULT, "result=" T_RESULT "&code=") IF(T_SUCCESS, "0") IF(T_CODE, "-" T_CODE)
+    IF(T_MESSAGE, "&message=" T_MESSAGE)
+    IF(T_REPORT_VERSION, "&version=" T_REPORT_VERSION)
+    IF(T_BUILD, "&build=" T_BUILD);
+/* clang-format on */
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-static void flush(struct otac_out *o)
+/* Gathers a request in the work buffer and sends it each time that is full. An error sticks and
+ * makes the rest a no-op, but for `total`. */
+struct out {
+    struct otac *c;
+    size_t n;
+    uint32_t total;
+    int err;
+    char *digits_at;
+    const char *value[VALUES]; /* NULL: not there */
+    char digits[72];           /* of all numbers, the first at the end */
+};
+
+static void flush(struct out *o)
 {
     const struct otac_port *port = o->c->port;
     if (o->err == OTAC_OK)
@@ -50,238 +109,183 @@ static void flush(struct otac_out *o)
     o->n = 0;
 }
 
-static void put_char(struct otac_out *o, char ch)
+static void put_char(struct out *o, unsigned ch)
 {
-    o->total++;
-    if (o->counting)
-        return;
     if (o->n == o->c->buf_n)
         flush(o);
     o->c->buf[o->n++] = (uint8_t)ch;
-}
-
-static void put_text(struct otac_out *o, const char *text)
-{
-    while (*text != '\0')
-        put_char(o, *text++);
-}
-
-static void put_number(struct otac_out *o, uint64_t value)
-{
-    char digits[21]; /* UINT64_MAX has 20 */
-    size_t at = sizeof digits - 1;
-    digits[at] = '\0';
-    do {
-        digits[--at] = (char)('0' + (char)(value % 10));
-        value /= 10;
-    } while (value > 0);
-    put_text(o, digits + at);
+    o->total++;
 }
 
 /* letter_a: 'a' or 'A' */
-static void put_hex(struct otac_out *o, uint8_t byte, char letter_a)
+static void put_digit(struct out *o, unsigned digit, unsigned letter_a)
 {
-    for (unsigned shift = 8; shift > 0;) {
-        shift -= 4;
-        uint8_t digit = (byte >> shift) & 15;
-        put_char(o, (char)(digit < 10 ? '0' + digit : letter_a + digit - 10));
+    put_char(o, digit < 10 ? '0' + digit : letter_a - 10 + digit);
+}
+
+static void put_value(struct out *o, unsigned value)
+{
+    const bool is_hex = value >= RUNNING;
+    const uint8_t *text = (const uint8_t *)o->value[value];
+    for (unsigned i = 0; is_hex ? i < 32 : text[i] != '\0'; i++) {
+        const unsigned ch = text[i], letter_a = is_hex ? 'a' : 'A';
+        if (!is_hex) {
+            /* The unreserved characters of RFC 3986 §2.3 stay as they are. */
+            const bool plain = value < VERSION || otac_is_word((int)ch, "-._~");
+            put_char(o, plain ? ch : '%');
+            if (plain)
+                continue;
+        }
+        put_digit(o, ch >> 4, letter_a);
+        put_digit(o, ch & 15, letter_a);
     }
 }
 
-/* Percent-encodes all but the unreserved characters of RFC 3986 §2.3. */
-static void put_escaped(struct otac_out *o, const char *text)
+static void put_parts(struct out *o, const char *text)
 {
-    for (; *text != '\0'; text++) {
-        uint8_t ch = (uint8_t)*text, lower = ch | 0x20;
-        bool letter = lower >= 'a' && lower <= 'z';
-        if (letter || (ch >= '0' && ch <= '9') || strchr("-._~", ch) != NULL) {
-            put_char(o, *text);
-        } else {
-            put_char(o, '%');
-            put_hex(o, ch, 'A');
+    unsigned ch;
+    while ((ch = (uint8_t)*text++) != '\0') {
+        const bool wanted = o->value[ch] != NULL;
+        while ((ch = (uint8_t)*text++) != '\0') {
+            if (wanted && ch < VALUES)
+                put_value(o, ch);
+            else if (wanted)
+                put_char(o, ch);
         }
     }
 }
 
-/* How the server calls the reported build, as far as this device still knows; "" if it doesn't. */
+/* ---- values -------------------------------------------------------------------------------- */
+
+/* Zero is not there. */
+static void set_number(struct out *o, enum value value, uint64_t number)
+{
+    if (number == 0)
+        return;
+    *--o->digits_at = '\0';
+    do {
+        uint64_t rest = number / 10;
+        *--o->digits_at = (char)('0' + ((uint32_t)number - (uint32_t)rest * 10));
+        number = rest;
+    } while (number > 0);
+    o->value[value] = o->digits_at;
+}
+
+static bool is_reported(const struct otac_record *r, const struct otac_image *image)
+{
+    return image->build == r->report_build;
+}
+
+/* How the server calls the reported build, as far as this device still knows; NULL if it doesn't.
+ */
 static const char *report_version(const struct otac *c)
 {
-    const struct otac_report *report = &c->record.report;
-    const struct otac_image *running = otac_active(c);
-    if (report->kind == OTAC_REPORT_SUCCESS)
-        return running != NULL ? running->version : "";
+    const struct otac_record *r = &c->record;
+    const struct otac_image *image = &c->answer.image;
+    if (r->report_kind == OTAC_REPORT_SUCCESS)
+        image = otac_active(c);
     for (size_t i = 0; i < OTAC_SLOTS; i++)
-        if (report->build != 0 && c->record.slot[i].build == report->build)
-            return c->record.slot[i].version;
-    return c->answer.image.build == report->build ? c->answer.image.version : "";
+        if (r->report_build != 0 && is_reported(r, &r->slot[i]))
+            image = &r->slot[i];
+    return image != NULL && is_reported(r, image) && image->version[0] != '\0' ? image->version
+                                                                               : NULL;
 }
 
-static void put_host(struct otac_out *o)
+static void set_report(struct out *o)
 {
+    static const char results[] = "success\0failed\0\0rolled_back"; /* eight bytes apart */
+    const struct otac_record *r = &o->c->record;
     const struct otac_config *config = o->c->config;
-    bool ipv6 = strchr(config->host, ':') != NULL;
-    put_text(o, ipv6 ? "[" : "");
-    put_text(o, config->host);
-    put_text(o, ipv6 ? "]:" : ":");
-    put_number(o, config->port);
+    const char *result = results + 8 * (r->report_kind - OTAC_REPORT_SUCCESS);
+    o->value[RESULT] = result;
+    if (r->report_code == 0)
+        o->value[SUCCESS] = result;
+    else if (config->describe != NULL)
+        o->value[MESSAGE] = config->describe(r->report_code);
+    set_number(o, CODE, (uint32_t)-r->report_code);
+    set_number(o, BUILD, r->report_build);
+    o->value[REPORT_VERSION] = report_version(o->c);
 }
 
-static void put_sha256(struct otac_out *o, const struct otac_image *image)
+static void set_check_in(struct out *o)
 {
-    for (size_t i = 0; i < sizeof image->sha256; i++)
-        put_hex(o, image->sha256[i], 'a');
-}
-
-static void put_value(struct otac_out *o, char letter)
-{
-    const struct otac *c = o->c;
-    switch (letter) {
-    case 'h':
-        put_host(o);
-        break;
-    case 'p':
-        put_text(o, c->config->product);
-        break;
-    case 'm':
-        put_text(o, c->config->mac); /* its colons may stand in a path and in a query */
-        break;
-    case 'v':
-        put_escaped(o, c->config->version);
-        break;
-    case 'y':
-        put_text(o, c->config->chip);
-        break;
-    case 'k':
-        put_text(o, c->config->key);
-        break;
-    case 'f':
-        put_text(o, c->config->family);
-        break;
-    case 's':
-        put_number(o, c->config->slot_size);
-        break;
-    case 'x':
-        put_sha256(o, otac_active(c));
-        break;
-    case 'z':
-        put_sha256(o, &c->record.slot[otac_free_slot(c)]);
-        break;
-    case 'o':
-        put_number(o, c->record.progress);
-        break;
-    case 'n':
-        put_number(o, o->body_n);
-        break;
-    case 'c':
-        put_number(o, (uint32_t)-c->record.report.code);
-        break;
-    case 't':
-        put_escaped(o, c->config->describe(c->record.report.code));
-        break;
-    case 'w':
-        put_escaped(o, report_version(c));
-        break;
-    default: /* 'b' */
-        put_number(o, c->record.report.build);
-        break;
-    }
-}
-
-/* Writes a text from the list above if `wanted`. */
-static void put_if(struct otac_out *o, bool wanted, const char *text)
-{
-    for (; wanted && *text != '\0'; text++) {
-        if (*text == '$')
-            put_value(o, *++text);
-        else
-            put_char(o, *text);
-    }
-}
-
-void otac_write_check_in(struct otac_out *o)
-{
-    const struct otac_config *config = o->c->config;
-    put_if(o, true, check_in_target);
-    put_if(o, config->chip != NULL, chip_field);
-    put_if(o, true, common_headers);
-    put_if(o, config->key != NULL, key_line);
-    put_if(o, config->family != NULL, family_lines);
-    put_if(o, config->family != NULL && config->slot_size != 0, space_line);
-    put_if(o, otac_active(o->c) != NULL, content_line);
-    put_if(o, otac_may_resume(o->c), rest_lines);
-    put_if(o, true, CRLF);
-}
-
-static void put_form(struct otac_out *o)
-{
-    const struct otac_report *report = &o->c->record.report;
-    bool success = report->kind == OTAC_REPORT_SUCCESS;
-    bool failed = report->kind == OTAC_REPORT_FAILED;
-    put_if(o, true, success ? success_form : failed ? failed_form : rolled_back_form);
-    put_if(o, !success && o->c->config->describe != NULL, message_field);
-    put_if(o, report_version(o->c)[0] != '\0', version_field);
-    put_if(o, report->build != 0, build_field);
-}
-
-void otac_write_report(struct otac_out *o)
-{
-    struct otac_out form = {o->c, 0, 0, 0, OTAC_OK, true};
-    put_form(&form);
-    o->body_n = form.total;
-    put_if(o, true, report_target);
-    put_if(o, true, common_headers);
-    put_if(o, o->c->config->key != NULL, key_line);
-    put_if(o, true, form_lines);
-    put_if(o, true, CRLF);
-    put_form(o);
+    struct otac *c = o->c;
+    const struct otac_config *config = c->config;
+    const struct otac_image *running = otac_active(c);
+    o->value[VERSION] = config->version;
+    o->value[CHIP] = config->chip;
+    o->value[FAMILY] = config->family;
+    if (config->family != NULL)
+        set_number(o, SPACE, config->slot_size);
+    set_number(o, PROGRESS, otac_progress(c));
+    o->value[BEGUN] = (const char *)otac_free_slot(c)->sha256;
+    if (running != NULL)
+        o->value[RUNNING] = (const char *)running->sha256;
 }
 
 /* ---- request to answer --------------------------------------------------------------------- */
 
-static int send_request(struct otac *c, void (*write)(struct otac_out *))
+static int send_request(struct otac *c, bool report)
 {
-    struct otac_out o = {c, 0, 0, 0, OTAC_OK, false};
-    write(&o);
+    const struct otac_config *config = c->config;
+    struct out o;
+    memset(&o, 0, sizeof o);
+    o.c = c;
+    o.digits_at = o.digits + sizeof o.digits;
+    o.value[PRODUCT] = config->product;
+    o.value[MAC] = config->mac;
+    o.value[KEY] = config->key;
+    o.value[HOST] = config->host;
+    o.value[IPV6] = strchr(config->host, ':');
+    o.value[CRLF] = "\r\n";
+    set_number(&o, PORT, config->port);
+    if (report)
+        set_report(&o);
+    else
+        set_check_in(&o);
+    o.err = OTAC_E_CONN_LOST; /* so that the form is only counted */
+    put_parts(&o, form);
+    set_number(&o, FORM_N, o.total);
+    o.err = OTAC_OK;
+    o.n = 0;
+    put_parts(&o, request);
+    put_parts(&o, form);
     flush(&o);
     return o.err;
 }
 
-static int read_head(struct otac *c, struct otac_answer *a, size_t *body_n)
+static int read_answer(struct otac *c, struct otac_answer *a, size_t *body_n)
 {
-    const struct otac_port *port = c->port;
-    uint32_t start_ms = port->clock_ms(port->ctx);
-    const size_t room = otac_may_resume(c) ? c->buf_n / 2 : c->buf_n;
-    otac_answer_reset(a);
-    for (;;) {
-        int got = port->recv(port->ctx, c->buf, room);
-        if (got <= 0)
-            return got < 0 ? got : otac_answer_eof(a);
-        int used = otac_answer_feed(a, c->buf, (size_t)got);
-        if (used < 0)
-            return used;
-        if (otac_answer_complete(a)) {
-            *body_n = (size_t)(got - used);
-            memmove(c->buf, c->buf + used, *body_n);
-            return OTAC_OK;
-        }
-        if (port->clock_ms(port->ctx) - start_ms > OTAC_HEAD_DEADLINE_MS)
-            return OTAC_E_TIMEOUT;
-    }
+    struct otac_in in;
+    in.c = c;
+    in.at = in.n = in.head_n = 0;
+    in.last = 0;
+    in.ch = 0;
+    in.room = otac_progress(c) != 0 ? c->buf_n / 2 : c->buf_n;
+    in.start_ms = c->port->clock_ms(c->port->ctx);
+    int err = otac_answer_read(&in, a);
+    *body_n = in.n - in.at;
+    memmove(c->buf, c->buf + in.at, *body_n);
+    return err;
 }
 
-int otac_exchange(struct otac *c, void (*write)(struct otac_out *), struct otac_answer *a,
-                  size_t *body_n)
+void otac_hang_up(struct otac *c)
+{
+    if (c->is_open)
+        c->port->close(c->port->ctx);
+    c->is_open = 0;
+}
+
+int otac_exchange(struct otac *c, bool report, struct otac_answer *a, size_t *body_n)
 {
     const struct otac_port *port = c->port;
+    otac_hang_up(c);
     otac_log(c, OTAC_EV_CONNECT, 0);
-    otac_answer_reset(a);
+    memset(a, 0, sizeof *a);
     int err = port->connect(port->ctx, c->config->host, c->config->port);
     if (err != OTAC_OK)
         return err;
-    err = send_request(c, write);
-    if (err == OTAC_OK)
-        err = read_head(c, a, body_n);
-    if (err != OTAC_OK)
-        port->close(port->ctx);
-    return err;
+    c->is_open = 1;
+    err = send_request(c, report);
+    return err == OTAC_OK ? read_answer(c, a, body_n) : err;
 }

@@ -67,7 +67,7 @@ static void install_and_report(struct client_world *w)
     client_world_script(w, client_world_nothing_new);
     client_world_script(w, client_world_taken);
     ck_assert_int_eq(otac_update(&w->client), OTAC_UP_TO_DATE);
-    ck_assert_uint_eq(w->client.record.report.kind, 0);
+    ck_assert_uint_eq(w->client.record.report_kind, 0);
     client_port_rewind(&w->port);
 }
 
@@ -99,7 +99,7 @@ void client_world_make(struct client_world *w, size_t work_n, bool used)
         install_and_report(w);
     }
     ck_assert_uint_eq(w->client.record.active, 0);
-    ck_assert(w->client.record.slot[1].known == used);
+    ck_assert((w->client.record.slot[1].state == OTAC_IMAGE_KNOWN) == used);
     client_world_make_offer(w, w->new_image, CLIENT_WORLD_NEW, "1.1.0", "18446744073709551615");
 }
 

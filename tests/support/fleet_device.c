@@ -291,7 +291,7 @@ static enum fleet_end judge(struct fleet_device *d, int rc)
         return FLEET_GOES_ON;
     if (!installed)
         return FLEET_HELD;
-    return d->client.record.report.kind == 0 ? FLEET_INSTALLED : FLEET_GOES_ON;
+    return d->client.record.report_kind == 0 ? FLEET_INSTALLED : FLEET_GOES_ON;
 }
 
 enum fleet_end fleet_device_round(struct fleet_device *d, int *error)

@@ -66,7 +66,7 @@ static bool boot(const struct life *life)
 
 static bool is_settled(int rc)
 {
-    return (rc == OTAC_UP_TO_DATE || rc == OTAC_E_REJECTED) && w.client.record.report.kind == 0;
+    return (rc == OTAC_UP_TO_DATE || rc == OTAC_E_REJECTED) && w.client.record.report_kind == 0;
 }
 
 /* One start of the device. @return true when there is nothing left to do, false for a restart */
@@ -196,7 +196,7 @@ START_TEST(drop_at_every_byte_is_gone_on_from)
         w.port.piece = pieces[cut % 4];
         w.drop_at = cut;
         ck_assert_int_eq(otac_update(&w.client), OTAC_E_CONN_LOST);
-        uint32_t kept = w.client.record.progress;
+        uint32_t kept = w.client.record.slot[1].state;
         ck_assert(kept % 256 == 0 && (kept == 0 || kept + w.head_n <= cut));
         size_t lost = cut > w.head_n ? cut - w.head_n - kept : 0;
         ck_assert_msg(lost <= 256u + w.client.buf_n, "lost %zu", lost);
@@ -207,7 +207,7 @@ START_TEST(drop_at_every_byte_is_gone_on_from)
         ck_assert(client_world_boots_new(&w, "resumed"));
         ck_assert_uint_eq(w.rests, kept > 0);
         ck_assert_uint_eq(w.rest_from, kept);
-        ck_assert_uint_eq(w.client.record.progress, 0);
+        ck_assert_uint_eq(w.client.record.slot[1].state, OTAC_IMAGE_KNOWN);
     }
 }
 END_TEST
@@ -239,7 +239,7 @@ static void break_off(void)
     start_resumable(256);
     w.drop_at = w.head_n + 600;
     ck_assert_int_eq(otac_update(&w.client), OTAC_E_CONN_LOST);
-    ck_assert_uint_eq(w.client.record.progress, 512);
+    ck_assert_uint_eq(w.client.record.slot[1].state, 512);
     client_port_rewind(&w.port);
 }
 
@@ -322,9 +322,9 @@ START_TEST(rest_that_is_no_rest_has_a_name)
     }
     int rc = otac_update(&w.client);
     ck_assert_msg(rc == row.want, "%s: %s", row.what, otac_err_word(rc));
-    ck_assert_msg((w.client.record.progress == 512) == row.keeps, "%s", row.what);
+    ck_assert_msg((w.client.record.slot[1].state == 512) == row.keeps, "%s", row.what);
     ck_assert_msg(!client_world_boots_new(&w, row.what), "%s", row.what);
-    ck_assert_uint_eq(w.client.record.report.kind, 0); /* nothing of this is the build's fault */
+    ck_assert_uint_eq(w.client.record.report_kind, 0); /* nothing of this is the build's fault */
     client_world_start(&w);
     client_world_serve(&w);
     w.rests = 0;
@@ -342,7 +342,7 @@ START_TEST(wrong_md5_of_a_rest_starts_over)
     char *md5 = strstr(w.offer, "x-MD5: ");
     md5[7] = md5[7] == '0' ? '1' : '0';
     ck_assert_int_eq(otac_update(&w.client), OTAC_E_MD5);
-    ck_assert_uint_eq(w.client.record.progress, 0);
+    ck_assert_uint_eq(w.client.record.slot[1].state, 0);
     ck_assert_uint_eq(w.failures, 0);
     ck_assert_int_eq(otac_update(&w.client), OTAC_E_MD5); /* of the whole, it is */
     ck_assert_uint_eq(w.failures, 1);

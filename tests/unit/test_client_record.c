@@ -39,12 +39,12 @@ static void setup(void)
     memcpy(slot[1].version, "1.2.0", 6);
     slot[1].build = 0x0807060504030201;
     slot[1].size = 0x0d0c0b0a;
-    slot[1].known = true;
+    slot[1].state = OTAC_IMAGE_KNOWN;
     client.record.active = 1;
-    client.record.report.kind = OTAC_REPORT_FAILED;
-    client.record.report.code = OTAC_E_SHA256;
-    client.record.report.build = UINT64_MAX;
-    ck_assert_int_eq(otac_record_store(&client), OTAC_OK);
+    client.record.report_kind = OTAC_REPORT_FAILED;
+    client.record.report_code = OTAC_E_SHA256;
+    client.record.report_build = UINT64_MAX;
+    ck_assert_int_eq(otac_record_store(&client, &client.record), OTAC_OK);
 }
 
 START_TEST(record_comes_back_as_it_was_stored)
@@ -52,15 +52,15 @@ START_TEST(record_comes_back_as_it_was_stored)
     struct otac_record stored = client.record;
     ck_assert_int_eq(load(), OTAC_OK);
     ck_assert_uint_eq(client.record.active, 1);
-    ck_assert_uint_eq(client.record.report.kind, OTAC_REPORT_FAILED);
-    ck_assert_int_eq(client.record.report.code, OTAC_E_SHA256);
-    ck_assert(client.record.report.build == UINT64_MAX);
+    ck_assert_uint_eq(client.record.report_kind, OTAC_REPORT_FAILED);
+    ck_assert_int_eq(client.record.report_code, OTAC_E_SHA256);
+    ck_assert(client.record.report_build == UINT64_MAX);
     ck_assert(client.report_stored);
     for (size_t i = 0; i < OTAC_SLOTS; i++) {
         const struct otac_image *got = &client.record.slot[i], *want = &stored.slot[i];
         ck_assert(got->build == want->build);
         ck_assert_uint_eq(got->size, want->size);
-        ck_assert_uint_eq(got->known, want->known);
+        ck_assert_uint_eq(got->state, want->state);
         ck_assert_mem_eq(got->sha256, want->sha256, sizeof got->sha256);
         ck_assert_str_eq(got->version, want->version);
     }
@@ -141,8 +141,8 @@ START_TEST(record_of_a_resume_and_a_trial)
     client.record.trial = 3;
     client.record.rejected = 0x44332211;
     client.record.counter = 0x88776655;
-    client.record.progress = 0x00030201u * 256;
-    ck_assert_int_eq(otac_record_store(&client), OTAC_OK);
+    client.record.slot[0].state = 0x00030201u * 256;
+    ck_assert_int_eq(otac_record_store(&client, &client.record), OTAC_OK);
     static const uint8_t rejected[] = {0x11, 0x22, 0x33, 0x44},
                          counter[] = {0x55, 0x66, 0x77, 0x88};
     static const uint8_t progress[] = {1, 2, 3};
@@ -156,7 +156,7 @@ START_TEST(record_of_a_resume_and_a_trial)
     ck_assert_uint_eq(client.record.trial, 3);
     ck_assert_uint_eq(client.record.rejected, 0x44332211);
     ck_assert_uint_eq(client.record.counter, 0x88776655);
-    ck_assert_uint_eq(client.record.progress, 0x00030201u * 256);
+    ck_assert_uint_eq(client.record.slot[0].state, 0x00030201u * 256);
 }
 END_TEST
 

@@ -51,7 +51,7 @@ START_TEST(success_report_is_sent_until_it_is_settled)
         ck_assert_int_eq(otac_update(&w.client), OTAC_UP_TO_DATE);
         bool due = round == 0 || row->kept;
         ck_assert_msg((w.port.sent_n[1] > 0) == (due && row->answer != NULL), "%s", row->what);
-        ck_assert_msg((w.client.record.report.kind != 0) == row->kept, "%s", row->what);
+        ck_assert_msg((w.client.record.report_kind != 0) == row->kept, "%s", row->what);
         ck_assert_uint_eq(w.client.failures, 0);
         ck_assert_uint_le(w.port.saves, row->kept ? 0 : 1); /* kept costs no flash */
     }
@@ -97,7 +97,7 @@ START_TEST(delivered_failure_replaces_a_stored_report)
     ck_assert_int_eq(otac_update(&w.client), OTAC_E_SHA256);
     ck_assert(contains(w.port.sent[3], "result=failed&code=-245"));
     client_world_start(&w);
-    ck_assert_uint_eq(w.client.record.report.kind, 0);
+    ck_assert_uint_eq(w.client.record.report_kind, 0);
 }
 END_TEST
 
@@ -170,15 +170,15 @@ START_TEST(report_is_sent_again_rather_than_lost)
     ck_assert(client_port_saw(&w.port, OTAC_EV_REPORTED, 204));
     ck_assert(client_port_saw(&w.port, OTAC_EV_REPORT_KEPT, OTAC_E_RECORD_IO));
     client_world_start(&w);
-    ck_assert_uint_ne(w.client.record.report.kind, 0);
+    ck_assert_uint_ne(w.client.record.report_kind, 0);
 }
 END_TEST
 
 START_TEST(success_report_without_an_image_names_the_build_only)
 {
     w.client.record.active = OTAC_NO_SLOT;
-    w.client.record.report.kind = 1;
-    w.client.record.report.build = 7;
+    w.client.record.report_kind = 1;
+    w.client.record.report_build = 7;
     client_world_script(&w, client_world_nothing_new);
     client_world_script(&w, client_world_taken);
     ck_assert_int_eq(otac_update(&w.client), OTAC_UP_TO_DATE);

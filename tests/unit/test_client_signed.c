@@ -44,6 +44,7 @@ static void setup(void)
     ck_assert_ptr_null(add_key(other));
     client_world_make(&w, 512, false);
     w.config.sign_keys = &keys;
+    w.config.signing = &otac_signing;
     w.port.port.verify = otac_posix_port(&posix).verify;
     client_world_start(&w);
     client_world_serve(&w);
@@ -194,7 +195,7 @@ START_TEST(signature_is_checked_when_a_download_goes_on)
     sign(ours, label, 7, "7");
     w.drop_at = w.head_n + 900;
     ck_assert_int_eq(otac_update(&w.client), OTAC_E_CONN_LOST);
-    ck_assert_uint_gt(w.client.record.progress, 0);
+    ck_assert_uint_gt(w.client.record.slot[1].state, 0);
     client_world_start(&w);
     if (_i == 0) {
         ck_assert_int_eq(otac_update(&w.client), OTAC_UPDATED);
@@ -203,7 +204,7 @@ START_TEST(signature_is_checked_when_a_download_goes_on)
     }
     memcpy(strstr(w.offer, "x-otad-signature"), "y", 1);
     ck_assert_int_eq(otac_update(&w.client), OTAC_E_NO_SIGNATURE);
-    ck_assert_uint_eq(w.client.record.progress, 0);
+    ck_assert_uint_eq(w.client.record.slot[1].state, 0);
 }
 END_TEST
 
@@ -213,6 +214,7 @@ START_TEST(hash_that_fails_proves_nothing)
     for (long fail_at = 1; !through; fail_at++) {
         client_world_make(&w, 512, false);
         w.config.sign_keys = &keys;
+        w.config.signing = &otac_signing;
         w.port.port.verify = otac_posix_port(&posix).verify;
         client_world_start(&w);
         client_world_serve(&w);

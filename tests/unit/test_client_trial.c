@@ -49,11 +49,11 @@ static void offer_other(const char *build)
 START_TEST(unconfirmed_image_is_rolled_back_and_reported)
 {
     ck_assert_int_eq(boot(), NEW_SLOT);
-    ck_assert_uint_eq(w.client.record.report.kind, 0); /* no success before it is one */
+    ck_assert_uint_eq(w.client.record.report_kind, 0); /* no success before it is one */
     ck_assert_int_eq(boot(), NEW_SLOT);
     ck_assert_int_eq(boot(), OLD_SLOT);
     ck_assert(client_port_saw(&w.port, OTAC_EV_ROLLED_BACK, OTAC_E_UNCONFIRMED));
-    ck_assert(!w.client.record.slot[NEW_SLOT].known);
+    ck_assert_uint_eq(w.client.record.slot[NEW_SLOT].state, 0);
     ck_assert_int_eq(otac_update(&w.client), OTAC_E_REJECTED);
     ck_assert_str_eq(w.report, "result=rolled_back&code=-260&message=not_confirmed&version=1.1.0"
                                "&build=18446744073709551615");
@@ -101,7 +101,7 @@ START_TEST(confirm_that_cannot_be_saved_is_none)
     w.port.fail_at = 1;
     ck_assert_int_eq(otac_confirm(&w.client), OTAC_E_RECORD_IO);
     ck_assert_uint_ne(w.client.record.trial, 0);
-    ck_assert_uint_eq(w.client.record.report.kind, 0);
+    ck_assert_uint_eq(w.client.record.report_kind, 0);
     ck_assert_int_eq(otac_confirm(&w.client), OTAC_OK);
     ck_assert_uint_eq(w.client.record.trial, 0);
 }
@@ -114,7 +114,7 @@ START_TEST(unfit_image_makes_way_at_once)
     w.port.fail_at = 1;
     ck_assert_int_eq(otac_reject(&w.client), OTAC_E_RECORD_IO);
     ck_assert_uint_eq(w.client.record.active, NEW_SLOT);
-    ck_assert(w.client.record.slot[NEW_SLOT].known);
+    ck_assert_uint_eq(w.client.record.slot[NEW_SLOT].state, OTAC_IMAGE_KNOWN);
     ck_assert_int_eq(otac_reject(&w.client), OTAC_OK);
     ck_assert_int_eq(otac_update(&w.client), OTAC_UPDATED);
     ck_assert_uint_eq(w.port.begins, 0);
@@ -288,8 +288,8 @@ START_TEST(boot_loader_knows_what_runs)
     ck_assert_int_eq(boot(), NEW_SLOT);
     ck_assert_int_eq(otac_confirm(&w.client), OTAC_OK);
     if (row->forgotten) {
-        w.client.record.slot[OLD_SLOT].known = false;
-        ck_assert_int_eq(otac_record_store(&w.client), OTAC_OK);
+        w.client.record.slot[OLD_SLOT].state = 0;
+        ck_assert_int_eq(otac_record_store(&w.client, &w.client.record), OTAC_OK);
     }
     w.port.port.running_slot = what_runs;
     running = row->runs;

@@ -163,7 +163,7 @@ START_TEST(answer_leads_to_its_result_and_the_old_image_boots)
         ck_assert_msg(contains(w.port.sent[1], want), "%s: %s", row->what, w.port.sent[1]);
         ck_assert(client_port_saw(&w.port, OTAC_EV_REPORTED, 204));
     }
-    ck_assert_uint_eq(w.client.record.report.kind, 0);
+    ck_assert_uint_eq(w.client.record.report_kind, 0);
 }
 END_TEST
 
