@@ -34,7 +34,7 @@ OTAD_CPPFLAGS += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 endif
 LIB_CFLAGS = $(shell pkg-config --cflags $(LIBS))
 LIB_LIBS = $(shell pkg-config --libs $(LIBS))
-CHECK_LIBS = $(shell pkg-config --libs check libcurl)
+CHECK_LIBS = $(shell pkg-config --libs check libcurl libssl)
 
 Q := $(if $(V),,@)
 
@@ -162,7 +162,7 @@ $(BUILD)/otad: $(BUILD)/obj/server/main.o $(BUILD)/libotad.a
 	$(call link,$(LIB_LIBS))
 
 $(EXAMPLES): $(BUILD)/%: $(BUILD)/obj/client/examples/%.o $(BUILD)/libclient.a
-	$(call link,-lcrypto)
+	$(call link,-lssl -lcrypto)
 
 $(TOOLS_MAIN): $(BUILD)/tests/%: $(BUILD)/obj/tests/support/%_main.o $(BUILD)/libsupport.a $(BUILD)/libotad.a
 	$(call link,$(CHECK_LIBS) $(LIB_LIBS))

@@ -27,10 +27,10 @@ struct device {
     char mac[OTAC_POSIX_MAC_TEXT];
     char version[OTAC_VERSION_MAX + 1];
     char chip[16];
-    const char *state, *server;
+    const char *state, *server, *ca;
     uint32_t interval_s, timeout_s;
     uint32_t trial_boots;
-    bool once, no_confirm, failure_shown;
+    bool tls, once, no_confirm, failure_shown;
     struct otac_screen screen;
     struct otac_posix_keys keys;
     struct otac_faults faults;
@@ -239,7 +239,9 @@ static const char help_text[] =
     "Plays one device: boots the firmware in its active slot, checks in with an otad server,\n"
     "downloads what is offered into the other slot, verifies it, restarts into it and reports.\n"
     "\n"
-    "  --server URL      http://HOST[:PORT]\n"
+    "  --server URL      http://HOST[:PORT] or https://HOST[:PORT]\n"
+    "  --ca FILE         authorities (PEM) whose certificates prove who an https server is;\n"
+    "                    without it those that this system trusts\n"
     "  --product SLUG    the product it belongs to, e.g. lamp\n"
     "  --mac MAC         its address, e.g. 5C:CF:7F:A1:B2:C3\n"
     "  --state DIR       folder for its two slots and its boot record; made if missing\n"
@@ -301,6 +303,7 @@ enum option_id {
     OPT_SLOT_SIZE,
     OPT_TIMEOUT,
     OPT_SERVER,
+    OPT_CA,
     OPT_PRODUCT,
     OPT_MAC,
     OPT_STATE,
@@ -315,6 +318,7 @@ enum option_id {
 
 static const struct option options[] = {
     {"server",      required_argument, NULL, OPT_SERVER     },
+    {"ca",          required_argument, NULL, OPT_CA         },
     {"product",     required_argument, NULL, OPT_PRODUCT    },
     {"mac",         required_argument, NULL, OPT_MAC        },
     {"state",       required_argument, NULL, OPT_STATE      },
@@ -357,9 +361,12 @@ static const char *take_option(struct device *d, int id, const char *value)
     switch (id) {
     case OPT_SERVER:
         d->server = value;
-        return otac_posix_parse_server(value, d->host, &d->config.port)
+        return otac_posix_parse_server(value, d->host, &d->config.port, &d->tls)
                    ? NULL
-                   : "http://HOST[:PORT], without a path";
+                   : "http://HOST[:PORT] or https://HOST[:PORT], without a path";
+    case OPT_CA:
+        d->ca = value;
+        return NULL;
     case OPT_PRODUCT:
         d->config.product = value;
         return NULL;
@@ -422,6 +429,10 @@ static int parse_options(struct device *d, int argc, char **argv)
         (void)fputs(help_text, stderr);
         return EXIT_USAGE;
     }
+    if (d->ca != NULL && !d->tls) {
+        complain("--ca %s: expected --server https://...", d->ca);
+        return EXIT_USAGE;
+    }
     return -1;
 }
 
@@ -431,6 +442,22 @@ static void catch_signals(void)
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
     (void)sigaction(SIGINT, &action, NULL);
     (void)sigaction(SIGTERM, &action, NULL);
+    (void)signal(SIGPIPE, SIG_IGN); /* TLS: a server that goes is an error, not the end */
+}
+
+/* @return an exit code */
+static int play(struct device *d)
+{
+    d->posix.timeout_ms = d->timeout_s * 1000;
+    d->port = otac_posix_port(&d->posix);
+    d->port.log = on_event;
+    if (d->tls && otac_posix_tls_open(&d->posix, &d->port, d->ca) != OTAC_OK) {
+        complain("can't check certificates: %s", otac_posix_detail(&d->posix));
+        return EXIT_USAGE;
+    }
+    otac_faults_install(&d->faults, &d->posix, &d->port);
+    catch_signals();
+    return live(d);
 }
 
 int main(int argc, char **argv)
@@ -453,12 +480,8 @@ int main(int argc, char **argv)
         complain("%s: %s", d.state, otac_posix_detail(&d.posix));
         return EXIT_FAILED;
     }
-    d.posix.timeout_ms = d.timeout_s * 1000;
-    d.port = otac_posix_port(&d.posix);
-    d.port.log = on_event;
-    otac_faults_install(&d.faults, &d.posix, &d.port);
-    catch_signals();
-    code = live(&d);
+    code = play(&d);
+    otac_posix_tls_close(&d.posix);
     otac_posix_close(&d.posix);
     otac_posix_keys_free(&d.keys);
     return code;

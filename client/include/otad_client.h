@@ -69,6 +69,8 @@ extern "C" {
     X(TIMEOUT, -204, "timeout", "the server stopped answering")                                    \
     X(CONN_LOST, -205, "connection_lost", "the connection to the server broke")                    \
     X(HASH, -206, "hash_engine", "the hash engine failed")                                         \
+    X(CERTIFICATE, -207, "certificate", "the server's certificate proves nothing to this device")  \
+    X(TLS, -208, "tls", "no TLS connection to the server came about")                              \
     X(NO_ANSWER, -210, "no_answer", "the server closed the connection without an answer")          \
     X(NOT_HTTP, -211, "not_http", "what answers there does not speak HTTP/1")                      \
     X(BAD_STATUS, -212, "bad_status_line", "the first line of the answer is broken")               \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The client's port to a POSIX system: sockets, and a state folder in place of the flash chip.
+ * The client's port to a POSIX system: sockets, TLS, and a state folder in place of the flash chip.
  *
  *     DIR/slot0.bin  DIR/slot1.bin  the two slots     DIR/boot.rec  the boot record
  *     DIR/lock       held while a program uses the folder */
@@ -15,6 +15,8 @@
 
 struct evp_md_ctx_st; /* OpenSSL's EVP_MD_CTX */
 struct evp_pkey_st;   /* and EVP_PKEY */
+struct ssl_ctx_st;    /* and SSL_CTX */
+struct ssl_st;        /* and SSL */
 struct otac_faults;
 
 /** State of one port. Set up by otac_posix_open(); the fields are for its functions only. */
@@ -24,6 +26,8 @@ struct otac_posix {
     uint32_t slot_size;      /* bytes */
     uint32_t timeout_ms;     /* idle time-out of the connection; may be changed */
     struct evp_md_ctx_st *sha256, *md5;
+    struct ssl_ctx_st *tls;     /* or NULL: plain TCP */
+    struct ssl_st *tls_session; /* of the open connection */
     struct otac_faults *faults; /* or NULL */
     char detail[160];           /* what the system said about the last error, or "" */
 };
@@ -41,6 +45,17 @@ struct otac_port otac_posix_port(struct otac_posix *p);
 
 /** What the system said about the last error of the port, or "". Valid until the next call. */
 const char *otac_posix_detail(const struct otac_posix *p);
+
+/** Makes the port speak TLS (1.2 or later), to a server whose certificate is for config.host, by an
+ *  authority of ca_file. Call it before otac_faults_install(). The program must ignore SIGPIPE.
+ *  @param ca_file  certificates in PEM; NULL: those that the system trusts
+ *  @return OTAC_OK, or OTAC_E_CERTIFICATE (ca_file) or OTAC_E_TLS with p->detail saying why; call
+ *          otac_posix_tls_close() in any case */
+int otac_posix_tls_open(struct otac_posix *p, struct otac_port *port,
+                        const char *ca_file) OTAC_MUSTCHECK;
+
+/** Gives TLS back; before otac_posix_close(). */
+void otac_posix_tls_close(struct otac_posix *p);
 
 /** The keys that may sign images: what this port takes as config.sign_keys. Start with {0}. */
 struct otac_posix_keys {
@@ -63,10 +78,11 @@ void otac_posix_keys_free(struct otac_posix_keys *keys);
 bool otac_posix_image_version(struct otac_posix *p, unsigned slot, uint32_t size,
                               char out[OTAC_VERSION_MAX + 1]);
 
-/** Takes "http://HOST[:PORT][/]" apart; an IPv6 address stands in brackets, the port is 80 when
- *  there is none. @return false, and nothing written, for anything else */
-bool otac_posix_parse_server(const char *url, char host[OTAC_POSIX_HOST_MAX + 1],
-                             uint16_t *port) OTAC_MUSTCHECK;
+/** Takes "http://HOST[:PORT][/]" or the same with https apart; an IPv6 address stands in brackets,
+ *  the port is 80, or 443, when there is none.
+ *  @return false, and nothing written, for anything else */
+bool otac_posix_parse_server(const char *url, char host[OTAC_POSIX_HOST_MAX + 1], uint16_t *port,
+                             bool *tls) OTAC_MUSTCHECK;
 
 /** Any usual spelling of a MAC (colons, hyphens, dots, none) into 5C:CF:7F:A1:B2:C3.
  *  @return false, and nothing written, for anything else */

@@ -9,31 +9,36 @@
 struct server_row {
     const char *url, *host; /* NULL: refused */
     uint16_t port;
+    bool tls;
 };
 
 static const struct server_row server_rows[] = {
-    {"http://127.0.0.1:8070",  "127.0.0.1", 8070 },
-    {"http://127.0.0.1:8070/", "127.0.0.1", 8070 },
-    {"HTTP://pi.local",        "pi.local",  80   },
-    {"http://pi.local/",       "pi.local",  80   },
-    {"http://[::1]:8070",      "::1",       8070 },
-    {"http://[fe80::1]/",      "fe80::1",   80   },
-    {"http://h:65535",         "h",         65535},
-    {"http://h:65536",         NULL,        0    },
-    {"http://h:0",             NULL,        0    },
-    {"http://h:",              NULL,        0    },
-    {"http://h:8x",            NULL,        0    },
-    {"http://h:000080",        NULL,        0    },
-    {"http://",                NULL,        0    },
-    {"http://:80",             NULL,        0    },
-    {"http://[::1",            NULL,        0    },
-    {"http://[]:80",           NULL,        0    },
-    {"http://[::1]x",          NULL,        0    },
-    {"http://h/fw",            NULL,        0    },
-    {"http://h:80/fw",         NULL,        0    },
-    {"https://h",              NULL,        0    },
-    {"h:8070",                 NULL,        0    },
-    {"",                       NULL,        0    },
+    {"http://127.0.0.1:8070",  "127.0.0.1", 8070,  false},
+    {"http://127.0.0.1:8070/", "127.0.0.1", 8070,  false},
+    {"HTTP://pi.local",        "pi.local",  80,    false},
+    {"http://pi.local/",       "pi.local",  80,    false},
+    {"http://[::1]:8070",      "::1",       8070,  false},
+    {"http://[fe80::1]/",      "fe80::1",   80,    false},
+    {"http://h:65535",         "h",         65535, false},
+    {"http://h:65536",         NULL,        0,     false},
+    {"http://h:0",             NULL,        0,     false},
+    {"http://h:",              NULL,        0,     false},
+    {"http://h:8x",            NULL,        0,     false},
+    {"http://h:000080",        NULL,        0,     false},
+    {"http://",                NULL,        0,     false},
+    {"http://:80",             NULL,        0,     false},
+    {"http://[::1",            NULL,        0,     false},
+    {"http://[]:80",           NULL,        0,     false},
+    {"http://[::1]x",          NULL,        0,     false},
+    {"http://h/fw",            NULL,        0,     false},
+    {"http://h:80/fw",         NULL,        0,     false},
+    {"https://h",              "h",         443,   true },
+    {"HTTPS://[::1]:8443/",    "::1",       8443,  true },
+    {"https://",               NULL,        0,     false},
+    {"https://h/fw",           NULL,        0,     false},
+    {"httpss://h",             NULL,        0,     false},
+    {"h:8070",                 NULL,        0,     false},
+    {"",                       NULL,        0,     false},
 };
 
 START_TEST(server_is_taken_apart)
@@ -41,10 +46,12 @@ START_TEST(server_is_taken_apart)
     const struct server_row *row = &server_rows[_i];
     char host[OTAC_POSIX_HOST_MAX + 1] = "poison";
     uint16_t number = 1;
-    bool ok = otac_posix_parse_server(row->url, host, &number);
+    bool tls = !row->tls;
+    bool ok = otac_posix_parse_server(row->url, host, &number, &tls);
     ck_assert_msg(ok == (row->host != NULL), "%s", row->url);
     ck_assert_msg(strcmp(host, ok ? row->host : "poison") == 0, "%s: %s", row->url, host);
     ck_assert_msg(number == (ok ? row->port : 1), "%s: %u", row->url, number);
+    ck_assert_msg(tls == (ok ? row->tls : !row->tls), "%s: tls", row->url);
 }
 END_TEST
 
@@ -52,11 +59,12 @@ START_TEST(host_name_has_a_longest_length)
 {
     char url[400] = "http://", host[OTAC_POSIX_HOST_MAX + 1];
     uint16_t number;
+    bool tls;
     memset(url + 7, 'h', OTAC_POSIX_HOST_MAX);
-    ck_assert(otac_posix_parse_server(url, host, &number));
+    ck_assert(otac_posix_parse_server(url, host, &number, &tls));
     ck_assert_uint_eq(strlen(host), OTAC_POSIX_HOST_MAX);
     url[7 + OTAC_POSIX_HOST_MAX] = 'h';
-    ck_assert(!otac_posix_parse_server(url, host, &number));
+    ck_assert(!otac_posix_parse_server(url, host, &number, &tls));
 }
 END_TEST
 

@@ -23,12 +23,23 @@ static bool parse_port(const char *text, size_t n, uint16_t *out)
     return true;
 }
 
-bool otac_posix_parse_server(const char *url, char host[OTAC_POSIX_HOST_MAX + 1], uint16_t *port)
+/* @return what follows the scheme, or NULL */
+static const char *skip_scheme(const char *url, bool *tls)
 {
-    static const char scheme[] = "http://";
-    if (strncasecmp(url, scheme, sizeof scheme - 1) != 0)
+    static const char plain[] = "http://", secure[] = "https://";
+    *tls = strncasecmp(url, secure, sizeof secure - 1) == 0;
+    if (*tls)
+        return url + sizeof secure - 1;
+    return strncasecmp(url, plain, sizeof plain - 1) == 0 ? url + sizeof plain - 1 : NULL;
+}
+
+bool otac_posix_parse_server(const char *url, char host[OTAC_POSIX_HOST_MAX + 1], uint16_t *port,
+                             bool *tls)
+{
+    bool secure;
+    const char *start = skip_scheme(url, &secure);
+    if (start == NULL)
         return false;
-    const char *start = url + sizeof scheme - 1;
     bool bracket = *start == '[';
     if (bracket)
         start++;
@@ -36,7 +47,7 @@ bool otac_posix_parse_server(const char *url, char host[OTAC_POSIX_HOST_MAX + 1]
     const char *rest = start + host_n;
     if (host_n == 0 || host_n > OTAC_POSIX_HOST_MAX || (bracket && *rest++ != ']'))
         return false;
-    uint16_t number = 80;
+    uint16_t number = secure ? 443 : 80;
     if (*rest == ':') {
         size_t n = strcspn(++rest, "/");
         if (!parse_port(rest, n, &number))
@@ -48,6 +59,7 @@ bool otac_posix_parse_server(const char *url, char host[OTAC_POSIX_HOST_MAX + 1]
     memcpy(host, start, host_n);
     host[host_n] = '\0';
     *port = number;
+    *tls = secure;
     return true;
 }
 

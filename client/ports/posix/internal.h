@@ -13,6 +13,14 @@ void posix_verify_fill(struct otac_port *port);
 /** Notes "what: strerror(errno)" as the detail and returns err. */
 int posix_fail(struct otac_posix *p, int err, const char *what);
 
+/** Waits until the connection is ready for `events` of poll().
+ *  @return OTAC_OK, OTAC_E_TIMEOUT, OTAC_E_CONN_LOST */
+int posix_wait_ready(struct otac_posix *p, short events);
+
+/** The connection without TLS, as in struct otac_port. */
+int posix_net_connect(void *ctx, const char *host, uint16_t port);
+void posix_net_close(void *ctx);
+
 /** The open file of a slot, made if it isn't there. @return -1 with errno set on failure */
 int posix_slot_fd(struct otac_posix *p, unsigned slot);
 

@@ -9,8 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Waits until the socket is ready. @return OTAC_OK, OTAC_E_TIMEOUT, OTAC_E_CONN_LOST */
-static int wait_ready(struct otac_posix *p, short events)
+int posix_wait_ready(struct otac_posix *p, short events)
 {
     struct pollfd fd = {.fd = p->sock, .events = events};
     int ready;
@@ -28,7 +27,7 @@ static int finish_connect(struct otac_posix *p)
 {
     int code = 0;
     socklen_t n = sizeof code;
-    int err = wait_ready(p, POLLOUT);
+    int err = posix_wait_ready(p, POLLOUT);
     if (err != OTAC_OK)
         return err;
     if (getsockopt(p->sock, SOL_SOCKET, SO_ERROR, &code, &n) == 0 && code == 0)
@@ -54,7 +53,7 @@ static int connect_to(struct otac_posix *p, const struct addrinfo *address)
     return err;
 }
 
-static int net_connect(void *ctx, const char *host, uint16_t port)
+int posix_net_connect(void *ctx, const char *host, uint16_t port)
 {
     struct otac_posix *p = ctx;
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
@@ -89,7 +88,7 @@ static int net_send(void *ctx, const void *data, size_t n)
             continue;
         if (errno != EAGAIN)
             return posix_fail(p, OTAC_E_CONN_LOST, "sending");
-        int err = wait_ready(p, POLLOUT);
+        int err = posix_wait_ready(p, POLLOUT);
         if (err != OTAC_OK)
             return err;
     }
@@ -107,13 +106,13 @@ static int net_recv(void *ctx, void *buf, size_t n)
             continue;
         if (errno != EAGAIN)
             return posix_fail(p, OTAC_E_CONN_LOST, "receiving");
-        int err = wait_ready(p, POLLIN);
+        int err = posix_wait_ready(p, POLLIN);
         if (err != OTAC_OK)
             return err;
     }
 }
 
-static void net_close(void *ctx)
+void posix_net_close(void *ctx)
 {
     struct otac_posix *p = ctx;
     if (p->sock >= 0)
@@ -123,8 +122,8 @@ static void net_close(void *ctx)
 
 void posix_transport_fill(struct otac_port *port)
 {
-    port->connect = net_connect;
+    port->connect = posix_net_connect;
     port->send = net_send;
     port->recv = net_recv;
-    port->close = net_close;
+    port->close = posix_net_close;
 }
