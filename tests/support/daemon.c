@@ -66,22 +66,23 @@ void remove_folder(const char *path)
     (void)rmdir(path);
 }
 
-static const char *binary(void)
+static const char *binary(const char *program)
 {
     static char path[512];
     const char *build = getenv("BUILD");
-    (void)snprintf(path, sizeof path, "%s/otad", build != NULL ? build : "build");
+    (void)snprintf(path, sizeof path, "%s/%s", build != NULL ? build : "build", program);
     return path;
 }
 
 /* ---- processes ---------------------------------------------------------------------------- */
 
-/* In the child: becomes otad, or ends with 127. */
-static void become(const char *const *args, const char *const *env, int out, int err, pid_t parent)
+/* In the child: becomes the program, or ends with 127. */
+static void become(const char *program, const char *const *args, const char *const *env, int out,
+                   int err, pid_t parent)
 {
     char *argv[DAEMON_FLAGS_MAX + 8];
     size_t n = 0;
-    argv[n++] = strdup("otad");
+    argv[n++] = strdup(program);
     for (; *args != NULL && n < DAEMON_FLAGS_MAX + 7; args++)
         argv[n++] = strdup(*args);
     argv[n] = NULL;
@@ -92,18 +93,19 @@ static void become(const char *const *args, const char *const *env, int out, int
         (void)putenv(strdup(*env));
     (void)dup2(out, STDOUT_FILENO);
     (void)dup2(err, STDERR_FILENO);
-    (void)execv(binary(), argv);
+    (void)execv(binary(program), argv);
     _exit(127);
 }
 
-static pid_t spawn(const char *const *args, const char *const *env, int out, int err)
+static pid_t spawn(const char *program, const char *const *args, const char *const *env, int out,
+                   int err)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
     /* First: Check's lock, which every ck_ function takes, may be held by a thread that the child
      * doesn't have. */
     if (pid == 0)
-        become(args, env, out, err, parent);
+        become(program, args, env, out, err, parent);
     ck_assert_msg(pid >= 0, "fork: %s", strerror(errno));
     return pid;
 }
@@ -130,12 +132,12 @@ static void kill_and_reap(pid_t pid)
     (void)waitpid(pid, NULL, 0);
 }
 
-struct command daemon_command(const char *const *args, const char *const *env)
+struct command program_run(const char *program, const char *const *args, const char *const *env)
 {
     char paths[2][64] = {"/tmp/otad-test-out-XXXXXX", "/tmp/otad-test-err-XXXXXX"};
     int out = mkostemp(paths[0], O_CLOEXEC), err = mkostemp(paths[1], O_CLOEXEC);
     ck_assert(out >= 0 && err >= 0);
-    pid_t pid = spawn(args, env, out, err);
+    pid_t pid = spawn(program, args, env, out, err);
     struct command c = {.status = wait_for(pid, DAEMON_PATIENCE_S)};
     if (c.status < 0)
         kill_and_reap(pid);
@@ -145,8 +147,13 @@ struct command daemon_command(const char *const *args, const char *const *env)
     c.err = read_all(paths[1]);
     (void)unlink(paths[0]);
     (void)unlink(paths[1]);
-    ck_assert_msg(c.status >= 0, "otad %s didn't end", args[0]);
+    ck_assert_msg(c.status >= 0, "%s %s didn't end", program, args[0]);
     return c;
+}
+
+struct command daemon_command(const char *const *args, const char *const *env)
+{
+    return program_run("otad", args, env);
 }
 
 void command_free(struct command *c)
@@ -230,7 +237,7 @@ void daemon_spawn(struct daemon *d, const char *const *flags)
     (void)unlink(addresses); /* left by a kill: it would name the old port */
     int log = open(d->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     ck_assert_msg(log >= 0, "%s: %s", d->log, strerror(errno));
-    d->pid = spawn(args, d->env, log, log);
+    d->pid = spawn("otad", args, d->env, log, log);
     (void)close(log);
 }
 

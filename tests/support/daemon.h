@@ -76,6 +76,9 @@ void daemon_key(const struct daemon *d, const char *name, const char *role, cons
 /** Runs otad with these arguments (NULL at the end) to its end.
  *  @param env  further "NAME=value", NULL at the end, or NULL */
 struct command daemon_command(const char *const *args, const char *const *env);
+
+/** The same for another program of the build folder. */
+struct command program_run(const char *program, const char *const *args, const char *const *env);
 void command_free(struct command *c);
 
 /** The first value of a query on the database file, read beside the daemon. */
