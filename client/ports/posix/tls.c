@@ -44,11 +44,13 @@ static int wait_after(struct otac_posix *p, int rc, const char *what)
 static bool expect_host(SSL *session, const char *host)
 {
     X509_VERIFY_PARAM *param = SSL_get0_param(session);
+    char name[OTAC_POSIX_HOST_MAX + 1]; /* OpenSSL's macro wants no const */
     if (X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1)
         return true;
     X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    return X509_VERIFY_PARAM_set1_host(param, host, 0) == 1 &&
-           SSL_set_tlsext_host_name(session, host) == 1;
+    (void)snprintf(name, sizeof name, "%s", host);
+    return X509_VERIFY_PARAM_set1_host(param, name, 0) == 1 &&
+           SSL_set_tlsext_host_name(session, name) == 1;
 }
 
 static int shake_hands(struct otac_posix *p)
