@@ -90,12 +90,26 @@ START_TEST(device_takes_the_update_and_confirms_it)
     ck_assert(!runs(&new_image));
     ck_assert_int_eq(live_once(), SLEEPS);
     ck_assert_msg(runs(&new_image), "%s", fake_idf.log);
-    ck_assert_int_eq(fake_idf.state, ESP_OTA_IMG_VALID);
+    ck_assert_int_eq(fake_idf_state(), ESP_OTA_IMG_VALID);
     check_device("1.1.0");
     ck_assert_int_eq(live_once(), SLEEPS);
     ck_assert(runs(&new_image));
 }
 END_TEST
+
+static unsigned count(const char *text, const char *what)
+{
+    unsigned n = 0;
+    for (const char *at = strstr(text, what); at != NULL; at = strstr(at + 1, what))
+        n++;
+    return n;
+}
+
+/* What the client says when it learns that the boot loader went back. */
+static unsigned rollbacks_told(void)
+{
+    return count(fake_idf.log, "the one before is back");
+}
 
 /* It runs the new image; or the server has seen it there, and back on the old one because power
  * went before it could confirm. */
@@ -106,7 +120,7 @@ static bool is_settled(enum end last)
 
 START_TEST(power_cut_at_every_change_leaves_a_device_that_updates)
 {
-    unsigned rolled_back = 0;
+    unsigned stayed = 0;
     for (long cut_at = 1;; cut_at++) {
         fake_idf_factory(old_image.data, old_image.n, "1.0.0");
         fake_idf.rollback = true;
@@ -119,30 +133,192 @@ START_TEST(power_cut_at_every_change_leaves_a_device_that_updates)
         for (unsigned starts = 0; starts < 4 && !is_settled(first); starts++)
             first = live_once();
         ck_assert_msg(is_settled(first), "cut at change %ld: %s", cut_at, fake_idf.log);
-        rolled_back += !runs(&new_image);
+        ck_assert_msg(rollbacks_told() == fake_idf.went_back, "cut at change %ld: %s", cut_at,
+                      fake_idf.log);
+        stayed += !runs(&new_image);
         if (!was_cut) {
             ck_assert_int_gt(cut_at, 20);
             break;
         }
     }
-    ck_assert_uint_le(rolled_back, 1); /* there is one moment between being seen and confirmed */
+    ck_assert_uint_le(stayed, 2); /* the two steps between being seen and confirmed */
 }
 END_TEST
 
-START_TEST(image_that_reaches_no_server_goes_back)
+/* The server's story of this device's updates. */
+static bool server_has(const char *text)
+{
+    struct reply r = get(&d, admin, "/api/v1/products/sensor/updates?mac=240AC4A3153C");
+    CK_STATUS("updates", r, 200);
+    const bool has = strstr(r.body, text) != NULL;
+    reply_free(&r);
+    return has;
+}
+
+static void put_third_build(void)
+{
+    img_free(&new_image);
+    new_image = image_of("ESP32-C3", 5, 12000);
+    put_build("1.2.0", &new_image);
+}
+
+/* One start of an image that can't reach the server, and the next start after it. */
+static void fail_new_image(void)
+{
+    fake_idf_port = 1;
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert(runs(&new_image) && fake_idf_state() == ESP_OTA_IMG_PENDING_VERIFY);
+    fake_idf_port = d.port;
+}
+
+START_TEST(image_that_reaches_no_server_goes_back_and_is_reported)
 {
     fake_idf.rollback = true;
     ck_assert_int_eq(live_once(), RESTARTS);
-    fake_idf_port = 1; /* the new image has the wrong address */
+    fail_new_image();
+    ck_assert_uint_eq(rollbacks_told(), 0);
     ck_assert_int_eq(live_once(), SLEEPS);
-    ck_assert(runs(&new_image) && fake_idf.state == ESP_OTA_IMG_PENDING_VERIFY);
-    fake_idf_port = d.port;
+    ck_assert(runs(&old_image) && fake_idf.went_back == 1);
+    ck_assert_msg(rollbacks_told() == 1, "%s", fake_idf.log);
+    ck_assert(server_has("rolled_back") && server_has("-260"));
+    ck_assert_int_eq(live_once(), SLEEPS); /* told once, and not tried again */
+    ck_assert(runs(&old_image) && rollbacks_told() == 1);
+    put_third_build();
+    ck_assert_int_eq(live_once(), RESTARTS);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert_msg(runs(&new_image), "%s", fake_idf.log);
+}
+END_TEST
+
+/* The record names the new image, otadata doesn't: nobody has tried it. */
+START_TEST(power_cut_before_otadata_is_no_rollback)
+{
+    fake_idf.rollback = _i / 2 == 1;
+    fake_idf.cut_at_switch = 1 + _i % 2;
+    ck_assert_int_eq(live_once(), CUT);
+    ck_assert_int_eq(live_once(), RESTARTS);
+    ck_assert(runs(&old_image) && rollbacks_told() == 0 && !server_has("-260"));
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert_msg(runs(&new_image), "%s", fake_idf.log);
+    ck_assert(rollbacks_told() == 0 && fake_idf.went_back == 0);
+    check_device("1.1.0");
+}
+END_TEST
+
+/* otadata still says that the partition's image before was given up. */
+START_TEST(power_cut_before_otadata_after_a_rollback_is_no_rollback)
+{
+    fake_idf.rollback = true;
+    ck_assert_int_eq(live_once(), RESTARTS);
+    fail_new_image();
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert_uint_eq(rollbacks_told(), 1);
+    put_third_build();
+    fake_idf.cut_at_switch = 1 + _i / 2;
+    ck_assert_int_eq(live_once(), CUT);
+    ck_assert_int_eq(live_once(), RESTARTS);
+    ck_assert_msg(runs(&old_image) && rollbacks_told() == 1, "%s", fake_idf.log);
+    if (_i % 2 == 0) {
+        ck_assert_int_eq(live_once(), SLEEPS);
+        ck_assert(runs(&new_image) && rollbacks_told() == 1);
+        return;
+    }
+    fail_new_image(); /* and now it is one */
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert_msg(runs(&old_image) && rollbacks_told() == 2, "%s", fake_idf.log);
+}
+END_TEST
+
+static struct otac_esp_idf own_esp;
+static struct otac_port own_port;
+static struct otac_config own_config;
+static struct otac own_client;
+static uint8_t own_work[512];
+
+/* The next start, of an application that calls the client itself. */
+static void start_own(void)
+{
     (void)fake_idf_boot();
-    ck_assert(runs(&old_image));
-    fake_idf.state = ESP_OTA_IMG_VALID;
-    ck_assert_int_eq(live_once(), RESTARTS); /* the record of the image that went back is dropped */
-    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert_int_eq(otac_esp_idf_open(&own_esp), OTAC_OK);
+    own_port = otac_esp_idf_port(&own_esp);
+    own_config = (struct otac_config){.host = "127.0.0.1", .port = 1, .product = "sensor"};
+    otac_esp_idf_identify(&own_esp, &own_config);
+    ck_assert_int_eq(
+        otac_esp_idf_init(&own_client, &own_config, &own_port, own_work, sizeof own_work), OTAC_OK);
+}
+
+/* The application finds itself unfit; what it goes back to came over the cable, or from us. */
+START_TEST(rejected_image_goes_back)
+{
+    fake_idf.rollback = true;
+    ck_assert_int_eq(live_once(), RESTARTS);
+    if (_i == 1) {
+        ck_assert_int_eq(live_once(), SLEEPS);
+        img_free(&old_image);
+        old_image = new_image;
+        new_image = (struct img){0};
+        put_third_build();
+        ck_assert_int_eq(live_once(), RESTARTS);
+    }
+    start_own();
     ck_assert(runs(&new_image));
+    ck_assert_int_eq(otac_reject(&own_client), OTAC_OK);
+    otac_esp_idf_close(&own_esp);
+    fake_idf_port = 1; /* what was good before needs no server to stay */
+    for (int starts = 0; starts < 3; starts++) {
+        ck_assert_int_eq(live_once(), SLEEPS);
+        ck_assert(runs(&old_image));
+    }
+    fake_idf_port = d.port;
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert(runs(&old_image) && fake_idf_state() == ESP_OTA_IMG_VALID);
+    ck_assert(server_has("rolled_back") && server_has("-261") && !server_has("-260"));
+}
+END_TEST
+
+START_TEST(power_cut_before_otadata_keeps_what_is_known)
+{
+    fake_idf.rollback = true;
+    ck_assert_int_eq(live_once(), RESTARTS);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    img_free(&old_image);
+    old_image = new_image;
+    new_image = (struct img){0};
+    put_third_build();
+    for (int cuts = 0; cuts < 2; cuts++) {
+        fake_idf.cut_at_switch = 1;
+        ck_assert_int_eq(live_once(), CUT);
+    }
+    for (int starts = 0; starts < 2; starts++) { /* the first puts it right, and says so */
+        start_own();
+        ck_assert(runs(&old_image));
+        const struct otac_image *image = otac_active(&own_client);
+        ck_assert(image != NULL && image->size == old_image.n);
+        ck_assert_str_eq(image->version, "1.1.0");
+        ck_assert_uint_eq(own_client.record.trial, 0);
+        ck_assert_uint_eq(own_client.record.rejected, 0);
+        ck_assert_uint_eq(own_client.record.report.kind, 0);
+        otac_esp_idf_close(&own_esp);
+    }
+}
+END_TEST
+
+/* otac_confirm() alone: the boot loader is told, and told first. */
+START_TEST(confirming_tells_the_boot_loader)
+{
+    fake_idf.rollback = true;
+    ck_assert_int_eq(live_once(), RESTARTS);
+    start_own();
+    ck_assert_int_eq(own_client.record.trial, 2);
+    ck_assert_int_eq(fake_idf_state(), ESP_OTA_IMG_PENDING_VERIFY);
+    fake_idf.cut_at = fake_idf.changes + 3; /* otadata is two, and then NVS */
+    if (setjmp(fake_idf.power) == 0)
+        ck_abort_msg("the power stayed: %d", otac_confirm(&own_client));
+    ck_assert_int_eq(fake_idf_state(), ESP_OTA_IMG_VALID);
+    otac_esp_idf_close(&own_esp);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert(runs(&new_image) && rollbacks_told() == 0);
+    check_device("1.1.0");
 }
 END_TEST
 
@@ -206,6 +382,26 @@ START_TEST(port_says_who_the_device_is)
 }
 END_TEST
 
+/* otadata's entry of the new image is lost while it is confirmed: nobody has given it up. */
+START_TEST(power_cut_while_confirming_is_no_rollback)
+{
+    uint8_t record[OTAC_RECORD_SIZE];
+    fake_idf.rollback = true;
+    ck_assert_int_eq(live_once(), RESTARTS);
+    start_own();
+    ck_assert_int_eq(own_port.record_load(own_port.ctx, record, sizeof record), OTAC_RECORD_SIZE);
+    ck_assert_int_eq(own_port.record_save(own_port.ctx, record, sizeof record), OTAC_OK);
+    fake_idf.cut_at = fake_idf.changes + 2;
+    if (setjmp(fake_idf.power) == 0)
+        ck_abort_msg("the power stayed: %d", otac_confirm(&own_client));
+    otac_esp_idf_close(&own_esp);
+    ck_assert_int_eq(live_once(), RESTARTS);
+    ck_assert_msg(runs(&old_image) && rollbacks_told() == 0, "%s", fake_idf.log);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert(runs(&new_image));
+}
+END_TEST
+
 static Suite *make_suite(void)
 {
     Suite *suite = suite_create("port_esp_idf");
@@ -214,7 +410,13 @@ static Suite *make_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, device_takes_the_update_and_confirms_it);
     tcase_add_test(tcase, power_cut_at_every_change_leaves_a_device_that_updates);
-    tcase_add_test(tcase, image_that_reaches_no_server_goes_back);
+    tcase_add_test(tcase, image_that_reaches_no_server_goes_back_and_is_reported);
+    tcase_add_loop_test(tcase, power_cut_before_otadata_is_no_rollback, 0, 4);
+    tcase_add_loop_test(tcase, power_cut_before_otadata_after_a_rollback_is_no_rollback, 0, 4);
+    tcase_add_loop_test(tcase, rejected_image_goes_back, 0, 2);
+    tcase_add_test(tcase, power_cut_before_otadata_keeps_what_is_known);
+    tcase_add_test(tcase, power_cut_while_confirming_is_no_rollback);
+    tcase_add_test(tcase, confirming_tells_the_boot_loader);
     tcase_add_test(tcase, image_flashed_over_serial_is_not_taken_for_the_recorded_one);
     tcase_add_test(tcase, second_update_goes_where_the_first_image_was);
     tcase_add_test(tcase, download_that_lost_power_goes_on);

@@ -62,20 +62,70 @@ void fake_idf_factory(const void *image, size_t n, const char *version)
     (void)snprintf(fake_idf.version, sizeof fake_idf.version, "%s", version);
 }
 
+static bool is_given_up(const struct fake_idf *f, unsigned entry)
+{
+    return f->otadata[entry].seq != 0 && (f->otadata[entry].state == ESP_OTA_IMG_INVALID ||
+                                          f->otadata[entry].state == ESP_OTA_IMG_ABORTED);
+}
+
+/* The highest entry that was given up, or wasn't. @return 0, 1, or -1 */
+static int find_entry(const struct fake_idf *f, bool given_up)
+{
+    int found = -1;
+    uint32_t seq = 0;
+    for (unsigned i = 0; i < 2; i++)
+        if (f->otadata[i].seq > seq && is_given_up(f, i) == given_up) {
+            seq = f->otadata[i].seq;
+            found = (int)i;
+        }
+    return found;
+}
+
+static unsigned part_of(const struct fake_idf *f, int entry)
+{
+    return entry < 0 ? 0 : (f->otadata[entry].seq - 1) % 2;
+}
+
+/* Erases the sector of an entry, and writes it. */
+static void write_entry(struct fake_idf *f, int entry, uint32_t seq, esp_ota_img_states_t state)
+{
+    if (power_goes())
+        cut();
+    f->otadata[entry].seq = 0;
+    if (power_goes())
+        cut();
+    f->otadata[entry].seq = seq;
+    f->otadata[entry].state = state;
+}
+
 unsigned fake_idf_boot(void)
 {
     struct fake_idf *f = &fake_idf;
-    if (f->set && f->rollback && f->state == ESP_OTA_IMG_PENDING_VERIFY) {
-        f->boots = f->before; /* it had its chance */
-        f->state = ESP_OTA_IMG_VALID;
+    for (unsigned i = 0; i < 2; i++)
+        if (f->rollback && f->otadata[i].seq != 0 &&
+            f->otadata[i].state == ESP_OTA_IMG_PENDING_VERIFY) {
+            f->otadata[i].state = ESP_OTA_IMG_ABORTED; /* it had its chance */
+            f->went_back++;
+        }
+    int entry = find_entry(f, false);
+    if (entry < 0) { /* no factory partition: ota_0, and otadata says so from now on */
+        entry = 0;
+        f->otadata[0].seq = 1;
+        f->otadata[0].state = ESP_OTA_IMG_VALID;
     }
-    if (f->set && f->rollback && f->state == ESP_OTA_IMG_NEW)
-        f->state = ESP_OTA_IMG_PENDING_VERIFY;
+    if (f->rollback && f->otadata[entry].state == ESP_OTA_IMG_NEW)
+        f->otadata[entry].state = ESP_OTA_IMG_PENDING_VERIFY;
     f->nvs_new_n = f->nvs_n;
     memcpy(f->nvs_new, f->nvs, sizeof f->nvs);
-    f->running = f->boots;
+    f->running = part_of(f, entry);
     ck_assert_msg(f->flash[f->running][0] == 0xe9, "there is no image where the device boots");
     return f->running;
+}
+
+esp_ota_img_states_t fake_idf_state(void)
+{
+    const int entry = find_entry(&fake_idf, false);
+    return entry < 0 ? ESP_OTA_IMG_UNDEFINED : fake_idf.otadata[entry].state;
 }
 
 const esp_partition_t *esp_ota_get_running_partition(void)
@@ -85,7 +135,7 @@ const esp_partition_t *esp_ota_get_running_partition(void)
 
 const esp_partition_t *esp_ota_get_boot_partition(void)
 {
-    return &parts[fake_idf.boots];
+    return &parts[part_of(&fake_idf, find_entry(&fake_idf, false))];
 }
 
 const esp_partition_t *esp_ota_get_next_update_partition(const esp_partition_t *start_from)
@@ -93,34 +143,48 @@ const esp_partition_t *esp_ota_get_next_update_partition(const esp_partition_t *
     return &parts[1 - (start_from != NULL ? index_of(start_from) : fake_idf.running)];
 }
 
+/* The real one, too, looks at the image, and knows of none when it is damaged. */
+const esp_partition_t *esp_ota_get_last_invalid_partition(void)
+{
+    const int entry = find_entry(&fake_idf, true);
+    if (entry < 0 || fake_idf.flash[part_of(&fake_idf, entry)][0] != 0xe9)
+        return NULL;
+    return &parts[part_of(&fake_idf, entry)];
+}
+
 esp_err_t esp_ota_set_boot_partition(const esp_partition_t *partition)
 {
     struct fake_idf *f = &fake_idf;
     const unsigned to = index_of(partition);
+    const int entry = find_entry(f, false);
     if (f->flash[to][0] != 0xe9)
         return ESP_ERR_OTA_VALIDATE_FAILED;
-    if (power_goes())
-        cut(); /* otadata has two copies: the old one counts */
-    f->before = f->running;
-    f->boots = to;
-    f->set = true;
-    f->state = f->rollback ? ESP_OTA_IMG_NEW : ESP_OTA_IMG_VALID;
+    if (f->cut_at_switch != 0)
+        f->cut_at = f->changes + f->cut_at_switch;
+    f->cut_at_switch = 0;
+    uint32_t seq = to + 1;
+    while (entry >= 0 && seq < f->otadata[entry].seq)
+        seq += 2;
+    write_entry(f, entry == 0 ? 1 : 0, seq, f->rollback ? ESP_OTA_IMG_NEW : ESP_OTA_IMG_UNDEFINED);
     return ESP_OK;
 }
 
 esp_err_t esp_ota_get_state_partition(const esp_partition_t *partition, esp_ota_img_states_t *state)
 {
-    if (!fake_idf.set || index_of(partition) != fake_idf.boots)
-        return ESP_ERR_NOT_FOUND;
-    *state = fake_idf.state;
-    return ESP_OK;
+    for (int i = 0; i < 2; i++)
+        if (fake_idf.otadata[i].seq != 0 && part_of(&fake_idf, i) == index_of(partition)) {
+            *state = fake_idf.otadata[i].state;
+            return ESP_OK;
+        }
+    return ESP_ERR_NOT_FOUND;
 }
 
 esp_err_t esp_ota_mark_app_valid_cancel_rollback(void)
 {
-    if (power_goes())
-        cut();
-    fake_idf.state = ESP_OTA_IMG_VALID;
+    struct fake_idf *f = &fake_idf;
+    const int entry = find_entry(f, false);
+    if (entry >= 0 && f->otadata[entry].state != ESP_OTA_IMG_VALID)
+        write_entry(f, entry, f->otadata[entry].seq, ESP_OTA_IMG_VALID);
     return ESP_OK;
 }
 

@@ -15,10 +15,15 @@ enum { FAKE_IDF_SLOT = 256 * 1024 };
 
 struct fake_idf {
     uint8_t flash[2][FAKE_IDF_SLOT];
-    unsigned running, boots, before; /* partitions: runs now, boots next, to go back to */
-    esp_ota_img_states_t state;      /* of the one that boots */
-    bool rollback;                   /* CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE */
-    bool set;                        /* otadata names a partition */
+    unsigned running; /* partition */
+    struct {
+        uint32_t seq; /* 0: empty; partition (seq - 1) % 2 */
+        esp_ota_img_states_t state;
+    } otadata[2];       /* the entry in force is the highest whose image isn't invalid or aborted */
+    bool rollback;      /* CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE */
+    unsigned went_back; /* images that the boot loader gave up */
+    int cut_at_switch;  /* power goes when otadata is to name the next image: 1 before its entry is
+                           erased, 2 behind that; then 0 */
     uint8_t nvs[1024], nvs_new[1024];
     size_t nvs_n, nvs_new_n; /* 0: no such key */
     uint8_t serial;          /* added to the last byte of its MAC */
@@ -36,5 +41,8 @@ void fake_idf_factory(const void *image, size_t n, const char *version);
 
 /** What the boot loader does at a start. @return the partition that runs */
 unsigned fake_idf_boot(void);
+
+/** What otadata says of the image that boots. */
+esp_ota_img_states_t fake_idf_state(void);
 
 #endif

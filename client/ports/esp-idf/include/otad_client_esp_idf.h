@@ -5,14 +5,17 @@
  *
  *     xTaskCreate(otac_esp_idf_task, "otad", OTAC_ESP_IDF_STACK, NULL, 5, NULL);
  *
- * Slots: "the one that boots" is always the partition that runs. Should the boot loader have gone
- * back to another one, or somebody have flashed over serial, the stored record is about an image
- * that doesn't run: it is dropped, and the device is factory-fresh to the client. Nothing is lost
- * by that: it says its version, and the server sees that the old one is back.
+ * Slots: "the one that boots" is always the partition that runs. Where the record names another
+ * one, otadata tells why. The boot loader gave the new image up: a rollback, if the record has it
+ * on trial. It never heard of the new image, because the power went between NVS and otadata: the
+ * record before is true again. Somebody flashed over serial: the record is about an image that
+ * isn't there, and is dropped; the device is factory-fresh to the client.
  *
- * With CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE a new image is on trial until otac_esp_idf_confirm();
- * a restart before that goes back. Until then no other image is taken, because it would be written
- * over the one to go back to. */
+ * With CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE a new image is on trial until it is confirmed; one
+ * restart before that goes back. Until then no other image is taken, because it would be written
+ * over the one to go back to. Set config.trial_boots to 1 and call otac_confirm(), and the client
+ * knows of the trial: a rollback is reported and its build not taken again. With 0 only the boot
+ * loader does, and otac_esp_idf_confirm() tells it. */
 #ifndef OTAD_CLIENT_ESP_IDF_H
 #define OTAD_CLIENT_ESP_IDF_H
 
@@ -59,12 +62,13 @@ struct otac_port otac_esp_idf_port(struct otac_esp_idf *p);
  *  application's descriptor. What it points to lives as long as *p. */
 void otac_esp_idf_identify(struct otac_esp_idf *p, struct otac_config *config);
 
-/** otac_init(), and once more without the record if that is about an image that doesn't run. Call
+/** otac_init(), and once more without the record if that is about an image that isn't there. Call
  *  it once after each start. */
 int otac_esp_idf_init(struct otac *c, const struct otac_config *config,
                       const struct otac_port *port, void *buf, size_t buf_n) OTAC_MUSTCHECK;
 
-/** Says that the running image is good, so that the boot loader stays with it.
+/** Says that the running image is good, so that the boot loader stays with it; otac_confirm() does
+ *  it too, for an image that the client has on trial.
  *  @return OTAC_OK (also when it was not on trial), OTAC_E_RECORD_IO */
 int otac_esp_idf_confirm(void);
 

@@ -133,9 +133,20 @@ static int flash_read(void *ctx, unsigned slot, uint32_t offset, void *buf, size
                                                                        : OTAC_E_FLASH_READ;
 }
 
-/* ---- boot record: one NVS blob, the record and the address of the partition that is slot 0 --- */
+/* ---- boot record: one NVS blob, and otadata, which counts ----------------------------------- */
 
-enum { AT_ACTIVE = 5, AT_SLOT_0 = OTAC_RECORD_SIZE, BLOB_SIZE = OTAC_RECORD_SIZE + 4 };
+/* The record, and the address of the partition that is slot 0. While what it makes boot may still
+ * be given up, or the boot loader not have been told, also the record before, to go back to. */
+enum {
+    AT_ACTIVE = 5,
+    AT_TRIAL = 7,
+    AT_SLOT_0 = OTAC_RECORD_SIZE,
+    PLAIN_SIZE = AT_SLOT_0 + 4,
+    AT_STALE = PLAIN_SIZE, /* 1: the boot loader had given up this partition before */
+    AT_HAS_BEFORE,         /* 0: there was no record */
+    AT_BEFORE = AT_STALE + 4,
+    FULL_SIZE = AT_BEFORE + OTAC_RECORD_SIZE
+};
 
 /* The slot that runs gets that number, the other one the other. */
 static void number_slots(struct otac_esp_idf *p, unsigned running)
@@ -144,45 +155,120 @@ static void number_slots(struct otac_esp_idf *p, unsigned running)
     p->slot[1 - running] = esp_ota_get_next_update_partition(NULL);
 }
 
+static unsigned running_slot(void *ctx)
+{
+    const struct otac_esp_idf *p = ctx;
+    return p->slot[0] == esp_ota_get_running_partition() ? 0 : 1;
+}
+
+static bool is_given_up(const struct otac_esp_idf *p, unsigned slot)
+{
+    return esp_ota_get_last_invalid_partition() == p->slot[slot];
+}
+
+static int blob_save(struct otac_esp_idf *p, const uint8_t *blob, size_t n)
+{
+    if (nvs_set_blob(p->nvs, nvs_key, blob, n) != ESP_OK || nvs_commit(p->nvs) != ESP_OK)
+        return OTAC_E_RECORD_IO;
+    return OTAC_OK;
+}
+
+/* @return bytes, 0 when there is none, 1 when it is damaged, OTAC_E_RECORD_IO */
+static int blob_load(struct otac_esp_idf *p, uint8_t blob[FULL_SIZE])
+{
+    size_t got = FULL_SIZE;
+    const esp_err_t err = nvs_get_blob(p->nvs, nvs_key, blob, &got);
+    if (err == ESP_ERR_NVS_NOT_FOUND)
+        return 0;
+    if (err != ESP_OK && err != ESP_ERR_NVS_INVALID_LENGTH)
+        return OTAC_E_RECORD_IO;
+    return err == ESP_OK && (got == PLAIN_SIZE || got == FULL_SIZE) ? (int)got : 1;
+}
+
+static int blob_erase(struct otac_esp_idf *p)
+{
+    if (nvs_erase_key(p->nvs, nvs_key) != ESP_OK || nvs_commit(p->nvs) != ESP_OK)
+        return OTAC_E_RECORD_IO;
+    return 0;
+}
+
+/* The record names an image that doesn't run, although the boot loader tried none: the power went
+ * before it was told. What was before is so again. @return as record_load() */
+static int take_before(struct otac_esp_idf *p, uint8_t blob[FULL_SIZE])
+{
+    if (!blob[AT_HAS_BEFORE])
+        return blob_erase(p);
+    memmove(blob, blob + AT_BEFORE, OTAC_RECORD_SIZE);
+    const int err = blob_save(p, blob, PLAIN_SIZE);
+    return err == OTAC_OK ? OTAC_RECORD_SIZE : err;
+}
+
+/* True when the image that the record makes boot was tried, on trial, and given up. Only then does
+ * the client hear of it; an entry of otadata that was there before says nothing about it. */
+static bool was_rolled_back(const struct otac_esp_idf *p, const uint8_t blob[FULL_SIZE])
+{
+    return blob[AT_TRIAL] != 0 && !blob[AT_STALE] && is_given_up(p, blob[AT_ACTIVE]);
+}
+
 static int record_load(void *ctx, void *buf, size_t n)
 {
     struct otac_esp_idf *p = ctx;
-    uint8_t blob[BLOB_SIZE];
+    uint8_t blob[FULL_SIZE] = {0};
     uint32_t slot_0;
-    size_t got = sizeof blob;
     number_slots(p, 1);
-    esp_err_t err = nvs_get_blob(p->nvs, nvs_key, blob, &got);
-    if (err == ESP_ERR_NVS_NOT_FOUND)
-        return 0;
-    if (err != ESP_OK)
-        return OTAC_E_RECORD_IO;
-    if (got != sizeof blob || n != OTAC_RECORD_SIZE)
-        return 1; /* damage */
+    int got = blob_load(p, blob);
+    if (got < PLAIN_SIZE)
+        return got;
     memcpy(&slot_0, blob + AT_SLOT_0, sizeof slot_0);
     const unsigned running = esp_ota_get_running_partition()->address == slot_0 ? 0 : 1;
-    if (blob[AT_ACTIVE] < OTAC_SLOTS && blob[AT_ACTIVE] != running)
-        return 0; /* the boot loader went back, or the power went before it was told */
-    if (blob[AT_ACTIVE] < OTAC_SLOTS)
-        number_slots(p, running);
-    memcpy(buf, blob, n);
-    return (int)n;
+    number_slots(p, running);
+    const bool runs = blob[AT_ACTIVE] >= OTAC_SLOTS || blob[AT_ACTIVE] == running;
+    if (!runs && got == FULL_SIZE && !was_rolled_back(p, blob))
+        got = take_before(p, blob);
+    if (got > 0)
+        memcpy(buf, blob, n);
+    return got > 0 ? OTAC_RECORD_SIZE : got;
+}
+
+/* Tells the boot loader. It looks at the image once more, and refuses one that it would not start.
+ */
+static int switch_to(struct otac_esp_idf *p, uint8_t blob[FULL_SIZE])
+{
+    if (esp_ota_set_boot_partition(p->slot[blob[AT_ACTIVE]]) != ESP_OK)
+        return OTAC_E_RECORD_IO;
+    if (!blob[AT_STALE])
+        return OTAC_OK;
+    blob[AT_STALE] = 0; /* the entry is overwritten: the next one is about this image */
+    return blob_save(p, blob, FULL_SIZE);
 }
 
 static int record_save(void *ctx, const void *data, size_t n)
 {
     struct otac_esp_idf *p = ctx;
-    uint8_t blob[BLOB_SIZE];
-    if (n != OTAC_RECORD_SIZE)
+    uint8_t blob[FULL_SIZE] = {0};
+    const uint8_t active = ((const uint8_t *)data)[AT_ACTIVE];
+    const uint8_t trial = ((const uint8_t *)data)[AT_TRIAL];
+    int got = blob_load(p, blob);
+    if (got < 0 || n != OTAC_RECORD_SIZE)
         return OTAC_E_RECORD_IO;
+    const bool stored = got >= PLAIN_SIZE;
+    /* Before the record says so: an image that is confirmed here and given up there can't be. */
+    if (stored && blob[AT_TRIAL] != 0 && trial == 0 && blob[AT_ACTIVE] == active &&
+        otac_esp_idf_confirm() != OTAC_OK)
+        return OTAC_E_RECORD_IO;
+    /* What runs on trial the boot loader gives up by itself. */
+    const bool switches =
+        active < OTAC_SLOTS && !is_on_trial() && esp_ota_get_boot_partition() != p->slot[active];
+    blob[AT_STALE] = switches && is_given_up(p, active);
+    if (switches) {
+        memmove(blob + AT_BEFORE, blob, OTAC_RECORD_SIZE);
+        blob[AT_HAS_BEFORE] = stored;
+    }
     memcpy(blob, data, n);
     memcpy(blob + AT_SLOT_0, &p->slot[0]->address, 4);
-    if (nvs_set_blob(p->nvs, nvs_key, blob, sizeof blob) != ESP_OK || nvs_commit(p->nvs) != ESP_OK)
-        return OTAC_E_RECORD_IO;
-    const uint8_t active = blob[AT_ACTIVE];
-    if (active >= OTAC_SLOTS || esp_ota_get_boot_partition() == p->slot[active])
-        return OTAC_OK;
-    /* Looks at the image once more, and refuses one that the boot loader would refuse. */
-    return esp_ota_set_boot_partition(p->slot[active]) == ESP_OK ? OTAC_OK : OTAC_E_RECORD_IO;
+    const bool keeps_before = switches || (trial != 0 && got == FULL_SIZE);
+    const int err = blob_save(p, blob, keeps_before ? FULL_SIZE : PLAIN_SIZE);
+    return err == OTAC_OK && switches ? switch_to(p, blob) : err;
 }
 
 /* ---- hash, clock, chance ------------------------------------------------------------------- */
@@ -270,6 +356,7 @@ struct otac_port otac_esp_idf_port(struct otac_esp_idf *p)
                                    .slot_read = flash_read,
                                    .record_load = record_load,
                                    .record_save = record_save,
+                                   .running_slot = running_slot,
                                    .hash_begin = hash_begin,
                                    .hash_update = hash_update,
                                    .hash_finish = hash_finish,
@@ -325,9 +412,8 @@ int otac_esp_idf_init(struct otac *c, const struct otac_config *config,
     if (rc != OTAC_E_RECORD && rc != OTAC_E_FLASH_VERIFY)
         return rc;
     /* Otherwise than a bare chip, this one knows which slot runs without the record. */
-    if (nvs_erase_key(p->nvs, nvs_key) != ESP_OK || nvs_commit(p->nvs) != ESP_OK)
-        return OTAC_E_RECORD_IO;
-    return otac_init(c, config, port, buf, buf_n);
+    rc = blob_erase(p);
+    return rc == 0 ? otac_init(c, config, port, buf, buf_n) : rc;
 }
 
 int otac_esp_idf_confirm(void)

@@ -19,14 +19,26 @@ static void on_event(void *ctx, enum otac_event event, int64_t value)
         ESP_LOGI(tag, "an image of %d bytes is coming", (int)value);
     if (event == OTAC_EV_RESUME)
         ESP_LOGI(tag, "%d bytes of it are here", (int)value);
+    if (event == OTAC_EV_ROLLED_BACK)
+        ESP_LOGW(tag, "the new image was given up, the one before is back");
     if (event == OTAC_EV_FAILED)
         ESP_LOGE(tag, "%s", otac_err_text((int)value));
+}
+
+/* @return true when there is something to tell the server at once */
+static bool confirm(struct otac *client)
+{
+    if (client->record.trial == 0 || client->answer.status == 0)
+        return false;
+    return otac_confirm(client) == OTAC_OK;
 }
 
 static void live(struct otac *client)
 {
     for (;;) {
         int rc = otac_update(client);
+        if (rc != OTAC_UPDATED && confirm(client))
+            rc = otac_update(client);
         if (rc == OTAC_UPDATED) {
             ESP_LOGI(tag, "restarting into the new image");
             esp_restart();
@@ -56,6 +68,7 @@ void otac_esp_idf_task(void *arg)
         config.product = CONFIG_OTAD_PRODUCT;
         config.key = CONFIG_OTAD_KEY[0] != '\0' ? CONFIG_OTAD_KEY : NULL;
         config.describe = otac_err_text;
+        config.trial_boots = 1; /* the boot loader's rollback knows one */
         rc = otac_esp_idf_init(&client, &config, &port, work, sizeof work);
     }
     if (rc == OTAC_OK)
