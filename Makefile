@@ -116,10 +116,19 @@ $(BUILD)/obj/server/main.o $(BUILD)/obj/server/cli/serve.o: $(BUILD)/gen/version
 
 # The ports to vendors' SDKs, against doubles of the headers they use: types and order of calls are
 # checked here, and a whole update runs on a fake device. The real SDKs are never needed.
-IDF_SRC := $(wildcard client/ports/esp-idf/src/*.c) tests/doubles/esp-idf/fake_idf.c
+IDF_TASK := client/ports/esp-idf/src/task.c
+IDF_SRC := $(filter-out $(IDF_TASK),$(wildcard client/ports/esp-idf/src/*.c)) $(wildcard tests/doubles/esp-idf/*.c)
 IDF_TEST := tests/api/test_port_esp_idf
-$(call obj,$(IDF_SRC) $(IDF_TEST).c): OTAD_CPPFLAGS := -Itests/doubles/esp-idf -Iclient/ports/esp-idf/include $(OTAD_CPPFLAGS)
-$(BUILD)/$(IDF_TEST): $(call obj,$(IDF_SRC))
+IDF_FLAGS := -Itests/doubles/esp-idf -Iclient/ports/esp-idf/include
+$(call obj,$(IDF_SRC) $(IDF_TASK) $(IDF_TEST).c $(IDF_TEST)_signed.c): OTAD_CPPFLAGS := $(IDF_FLAGS) $(OTAD_CPPFLAGS)
+$(BUILD)/$(IDF_TEST): $(call obj,$(IDF_SRC) $(IDF_TASK))
+$(BUILD)/$(IDF_TEST)_signed: $(call obj,$(IDF_SRC)) $(BUILD)/obj/signed/$(IDF_TASK:.c=.o)
+
+# The same with what menuconfig makes of "Take only signed images".
+$(BUILD)/obj/signed/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $< (signed)"
+	$(Q)$(CC) -DCONFIG_OTAD_SIGNED $(IDF_FLAGS) $(OTAD_CPPFLAGS) $(CPPFLAGS) $(OTAD_CFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 ARDUINO_SRC := $(wildcard client/ports/arduino/src/*.cpp tests/doubles/arduino/*.cpp)
 ARDUINO_OBJ := $(patsubst %.cpp,$(BUILD)/obj/esp8266/%.o,$(ARDUINO_SRC))
@@ -127,8 +136,8 @@ ARDUINO_TEST := tests/api/test_port_arduino
 ARDUINO_FLAGS = -std=gnu++17 -pthread -fPIE -fno-exceptions -fno-threadsafe-statics -Wall -Wextra -Wshadow -Wconversion \
   -Wno-overlength-strings $(if $(WERROR),-Werror) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) \
   -Itests/doubles/arduino -Iclient/ports/arduino/src -Iclient/include -Itests
-$(call obj,$(ARDUINO_TEST).c): OTAD_CPPFLAGS := -Itests/doubles/arduino $(OTAD_CPPFLAGS)
-$(BUILD)/$(ARDUINO_TEST): $(ARDUINO_OBJ) | $(BUILD)/obj/esp32/client/ports/arduino/src/OtadClient.o
+$(call obj,$(ARDUINO_TEST).c $(ARDUINO_TEST)_signed.c): OTAD_CPPFLAGS := -Itests/doubles/arduino $(OTAD_CPPFLAGS)
+$(BUILD)/$(ARDUINO_TEST) $(BUILD)/$(ARDUINO_TEST)_signed: $(ARDUINO_OBJ) | $(BUILD)/obj/esp32/client/ports/arduino/src/OtadClient.o
 
 $(BUILD)/obj/esp8266/%.o: %.cpp
 	@mkdir -p $(@D)

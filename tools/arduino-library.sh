@@ -11,11 +11,13 @@ cp -r client/ports/arduino/* "$dir"
 cp client/include/otad_client.h client/ports/esp-idf/include/otad_client_esp_idf.h "$dir/src"
 cp client/src/*.c client/src/*.h "$dir/src/core"
 # The Arduino builders compile all of src for every chip.
-{
-    echo '#if defined(ESP32)'
-    cat client/ports/esp-idf/src/port.c
-    echo '#endif'
-} > "$dir/src/otad_client_esp_idf.c"
+for part in port verify; do
+    {
+        echo '#if defined(ESP32)'
+        cat client/ports/esp-idf/src/$part.c
+        echo '#endif'
+    } > "$dir/src/otad_client_esp_idf_$part.c"
+done
 cp LICENSE "$dir"
 (cd "$1" && python3 -m zipfile -c OtadClient.zip OtadClient)
 echo "$1/OtadClient.zip: Sketch > Include Library > Add .ZIP Library; PlatformIO: lib_deps = $1/OtadClient"

@@ -83,6 +83,15 @@ void public_key_write(EVP_PKEY *key, const char *path)
     ck_assert_int_eq(fclose(file), 0);
 }
 
+void public_key_text(EVP_PKEY *key, char out[PUBLIC_KEY_TEXT])
+{
+    unsigned char der[128], *end = der;
+    int n = i2d_PUBKEY(key, NULL);
+    ck_assert_int_eq(n, 91);
+    (void)i2d_PUBKEY(key, &end);
+    ck_assert_int_eq(EVP_EncodeBlock((unsigned char *)out, der, n), PUBLIC_KEY_TEXT - 1);
+}
+
 SSL_CTX *certificate_context(const struct certificate *c)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());

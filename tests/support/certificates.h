@@ -28,6 +28,10 @@ void certificate_free(struct certificate *c);
 void certificate_write(const struct certificate *c, const char *path);
 void public_key_write(EVP_PKEY *key, const char *path);
 
+/** A public P-256 key as the base64 of its DER, and NUL. */
+#define PUBLIC_KEY_TEXT 125
+void public_key_text(EVP_PKEY *key, char out[PUBLIC_KEY_TEXT]);
+
 /** What a TLS server with this certificate works with; freed by SSL_CTX_free(). */
 SSL_CTX *certificate_context(const struct certificate *c);
 

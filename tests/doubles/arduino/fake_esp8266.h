@@ -28,10 +28,11 @@ struct fake_8266 {
     } file[2];
     long changes, cut_at; /* of flash and files; power goes in the cut_at-th */
     uint32_t now_ms;
-    uint8_t serial; /* added to the last byte of its MAC */
-    uint16_t port;  /* whatever the sketch says, it reaches 127.0.0.1 there */
-    jmp_buf power;  /* 1: cut, 2: restart */
-    char said[512]; /* on Serial */
+    uint8_t serial;   /* added to the last byte of its MAC */
+    uint16_t port;    /* whatever the sketch says, it reaches 127.0.0.1 there */
+    const char *keys; /* for signKeys(), or NULL */
+    jmp_buf power;    /* 1: cut, 2: restart */
+    char said[512];   /* on Serial */
 };
 
 extern struct fake_8266 fake_8266;

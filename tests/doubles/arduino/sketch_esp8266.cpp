@@ -15,6 +15,8 @@ void loop();
 void fake_8266_start(void)
 {
     otad = OtadClient(SERVER, 8070, PRODUCT, VERSION);
+    if (fake_8266.keys != nullptr)
+        otad.signKeys(fake_8266.keys); /* a line of the sketch's setup() */
     setup();
 }
 

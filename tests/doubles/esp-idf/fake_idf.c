@@ -28,6 +28,7 @@
 struct fake_idf fake_idf;
 char fake_idf_host[64];
 uint16_t fake_idf_port;
+const char *fake_idf_keys = "";
 
 static const esp_partition_t parts[2] = {
     {0x10000,                 FAKE_IDF_SLOT, "ota_0"},

@@ -8,11 +8,13 @@
 #define CONFIG_OTAD_PORT fake_idf_port
 #define CONFIG_OTAD_PRODUCT "sensor"
 #define CONFIG_OTAD_KEY ""
+#define CONFIG_OTAD_SIGN_KEYS fake_idf_keys
 #define CONFIG_OTAD_INTERVAL_S 3600
 
 #include <stdint.h>
 
 extern char fake_idf_host[64]; /* the test's server */
 extern uint16_t fake_idf_port;
+extern const char *fake_idf_keys;
 
 #endif

@@ -10,7 +10,7 @@
 
 OtadClient::OtadClient(const char *host, uint16_t port, const char *product, const char *version,
                        const char *key)
-    : device_(), config_(), port_(), client_(), version_(version), result_(OTAC_UP_TO_DATE),
+    : device_(), config_(), port_(), client_(), version_(version), keys_(nullptr), take_keys_(nullptr), result_(OTAC_UP_TO_DATE),
       begun_(false), waiting_(false), since_ms_(0), wait_ms_(0), work_()
 {
     config_.host = host;
@@ -28,7 +28,10 @@ int OtadClient::begin()
     PORT(identify)(&device_, &config_);
     config_.version = version_; /* the sketch knows it, the image need not */
     port_ = PORT(port)(&device_);
-    rc = PORT(init)(&client_, &config_, &port_, work_, sizeof work_);
+    if (take_keys_ != nullptr)
+        rc = take_keys_(&port_, &config_, keys_);
+    if (rc == OTAC_OK)
+        rc = PORT(init)(&client_, &config_, &port_, work_, sizeof work_);
     if (rc != OTAC_OK)
         PORT(close)(&device_);
     begun_ = rc == OTAC_OK;

@@ -22,6 +22,18 @@ class OtadClient {
     OtadClient(const char *host, uint16_t port, const char *product, const char *version,
                const char *key = nullptr);
 
+    /** Takes only images that one of these keys signed: see otac_esp8266_sign_keys(). Call it in
+     *  setup(); with a text that holds no key update() gives OTAC_E_CONFIG. */
+    void signKeys(const char *keys)
+    {
+        keys_ = keys;
+#if defined(ESP8266)
+        take_keys_ = otac_esp8266_sign_keys;
+#else
+        take_keys_ = otac_esp_idf_sign_keys;
+#endif
+    }
+
     /** Checks in when it is time to, and restarts into a new image. Call it often; it blocks while
      *  an image is coming.
      *  @return what the last round gave, see update() */
@@ -47,7 +59,8 @@ class OtadClient {
     struct otac_config config_;
     struct otac_port port_;
     struct otac client_;
-    const char *version_;
+    const char *version_, *keys_;
+    int (*take_keys_)(struct otac_port *, struct otac_config *, const char *); /* or nullptr */
     int result_;
     bool begun_, waiting_;
     uint32_t since_ms_, wait_ms_;

@@ -38,6 +38,15 @@ struct otac_port otac_esp8266_port(struct otac_esp8266 *p);
 /** Fills in MAC, chip, family and the free space, but no version. */
 void otac_esp8266_identify(struct otac_esp8266 *p, struct otac_config *config);
 
+/** Takes only images that one of these keys signed; before otac_esp8266_init(). How an image is
+ *  signed stands at struct otac_config. A check borrows some 6 KB of heap.
+ *  @param keys  one or several, a space between them, each the base64 of a public P-256 key's DER,
+ *               124 characters: `openssl ec -in sign.key -pubout -outform DER | base64 -w0`. The
+ *               text must stay
+ *  @return OTAC_OK, OTAC_E_CONFIG (no key, or one that is none) with nothing changed */
+int otac_esp8266_sign_keys(struct otac_port *port, struct otac_config *config,
+                           const char *keys) OTAC_MUSTCHECK;
+
 /** otac_init(), and once more without the record if that is about another sketch than the one that
  *  runs: flashed over serial, or the power went before the copying began. */
 int otac_esp8266_init(struct otac *c, const struct otac_config *config,

@@ -30,7 +30,7 @@
 extern "C" {
 #endif
 
-#define OTAC_ESP_IDF_STACK 6144   /* bytes, for otac_esp_idf_task() */
+#define OTAC_ESP_IDF_STACK 8192   /* bytes, for otac_esp_idf_task(); 6144 without signatures */
 #define OTAC_ESP_IDF_MAC_TEXT 18  /* "24:0A:C4:A3:15:3C" and its NUL */
 #define OTAC_ESP_IDF_CHIP_TEXT 16 /* "ESP32-C3" and its NUL */
 
@@ -61,6 +61,15 @@ struct otac_port otac_esp_idf_port(struct otac_esp_idf *p);
 /** Fills in who this device is: MAC, chip, family, slot size, and the version of the running
  *  application's descriptor. What it points to lives as long as *p. */
 void otac_esp_idf_identify(struct otac_esp_idf *p, struct otac_config *config);
+
+/** Takes only images that one of these keys signed; before otac_esp_idf_init(). How an image is
+ *  signed stands at struct otac_config.
+ *  @param keys  one or several, a space between them, each the base64 of a public P-256 key's DER,
+ *               124 characters: `openssl ec -in sign.key -pubout -outform DER | base64 -w0`. The
+ *               text must stay
+ *  @return OTAC_OK, OTAC_E_CONFIG (no key, or one that is none) with nothing changed */
+int otac_esp_idf_sign_keys(struct otac_port *port, struct otac_config *config,
+                           const char *keys) OTAC_MUSTCHECK;
 
 /** otac_init(), and once more without the record if that is about an image that isn't there. Call
  *  it once after each start. */

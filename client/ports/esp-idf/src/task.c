@@ -69,8 +69,12 @@ void otac_esp_idf_task(void *arg)
         config.key = CONFIG_OTAD_KEY[0] != '\0' ? CONFIG_OTAD_KEY : NULL;
         config.describe = otac_err_text;
         config.trial_boots = 1; /* the boot loader's rollback knows one */
-        rc = otac_esp_idf_init(&client, &config, &port, work, sizeof work);
+#ifdef CONFIG_OTAD_SIGNED
+        rc = otac_esp_idf_sign_keys(&port, &config, CONFIG_OTAD_SIGN_KEYS);
+#endif
     }
+    if (rc == OTAC_OK)
+        rc = otac_esp_idf_init(&client, &config, &port, work, sizeof work);
     if (rc == OTAC_OK)
         live(&client);
     ESP_LOGE(tag, "no updates: %s", otac_err_text(rc));
