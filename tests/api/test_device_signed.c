@@ -146,7 +146,8 @@ static struct otac_record check_boot(const char *what, const uint8_t *image, uin
                   client.record.slot[slot].size);
     ck_assert_int_eq(port.slot_read(port.ctx, (unsigned)slot, 0, found, n), OTAC_OK);
     ck_assert_msg(memcmp(found, image, n) == 0, "%s: boots something else", what);
-    ck_assert_msg(client.record.slot[1 - slot].known == other_known, "%s: other slot", what);
+    ck_assert_msg((client.record.slot[1 - slot].state == OTAC_IMAGE_KNOWN) == other_known,
+                  "%s: other slot", what);
     ck_assert_msg(client.record.trial == 0, "%s: on trial", what);
     otac_posix_close(&posix);
     return client.record;
@@ -313,7 +314,8 @@ static void cut_at(const struct cut_row *row, size_t at, size_t head_n)
                   otac_err_word(want), c.out, c.err);
     ck_assert_msg(c.status == 1 || c.status == 3, "%s: %d", what, c.status);
     command_free(&c);
-    const uint32_t progress = check_boot(what, old_image, OLD_N, false).progress;
+    const struct otac_record record = check_boot(what, old_image, OLD_N, false);
+    const uint32_t progress = record.slot[1 - record.active].state;
     ck_assert_msg(progress % OTAC_POSIX_STEP == 0 && progress <= body, "%s: %u", what, progress);
     if (row->cut != IMAGE_RESETS) /* but for what was in its work buffer */
         ck_assert_msg(progress + OTAC_POSIX_STEP + WORK_N > body, "%s: %u", what, progress);

@@ -297,7 +297,7 @@ START_TEST(power_cut_before_otadata_keeps_what_is_known)
         ck_assert_str_eq(image->version, "1.1.0");
         ck_assert_uint_eq(own_client.record.trial, 0);
         ck_assert_uint_eq(own_client.record.rejected, 0);
-        ck_assert_uint_eq(own_client.record.report.kind, 0);
+        ck_assert_uint_eq(own_client.record.report_kind, 0);
         otac_esp_idf_close(&own_esp);
     }
 }

@@ -86,6 +86,7 @@ int otac_esp8266_sign_keys(struct otac_port *port, struct otac_config *config, c
     if (!ok)
         return OTAC_E_CONFIG;
     port->verify = verify;
+    config->signing = &otac_signing;
     config->sign_keys = keys;
     return OTAC_OK;
 }
