@@ -148,6 +148,18 @@ const scenarios = {
       words = await put(d.image('c.bin', '--chip', 'ESP8266', '--version', '3.0.0'));
       check(/ESP32/.test(words) && /ESP8266/.test(words), `another chip: ${words}`);
       check((await d.api('GET', '/products/lamp/builds')).items.length === 1, 'something that was refused is a build');
+      const dropped = await page.evaluateHandle(() => {
+        const data = new DataTransfer();
+        data.items.add(new File(['<html>404 Not Found</html>'], 'Dropped.bin'));
+        return data;
+      });
+      await page.dispatchEvent('.drop', 'dragover', { dataTransfer: dropped });
+      check((await page.locator('.drop.over').count()) === 1, 'a file over it does not show');
+      await page.dispatchEvent('.drop', 'drop', { dataTransfer: dropped });
+      await sees(page, 'Dropped.bin', 'a dropped file');
+      await page.getByRole('button', { name: 'Upload and look at it' }).click();
+      await sees(page, 'HTML', 'a dropped page');
+      await page.locator('#file').setInputFiles(d.image('c.bin', '--chip', 'ESP8266', '--version', '3.0.0'));
       const curl = page.locator('details', { hasText: 'The same with curl' });
       await curl.locator('summary').click();
       const line = await curl.locator('code').first().innerText();

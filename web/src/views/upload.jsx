@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A file goes in: shown what it is before anything is released.
-import { useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { get, seg, upload } from '../api.js';
 import { href } from '../router.js';
 import { Bar, Card, Copy, Hint, Note, Problem, Read, Text, Title, useMay, useRead } from '../ui.jsx';
@@ -11,7 +11,12 @@ import { Tabs } from './tabs.jsx';
 
 function Drop({ file, onFile }) {
   const [over, setOver] = useState(false);
-  const input = useRef(null);
+  // Emptied at once: a browser says nothing when the same name is chosen again, after another build.
+  const choose = (e) => {
+    const chosen = e.currentTarget.files[0];
+    if (chosen) onFile(chosen);
+    e.currentTarget.value = '';
+  };
   const drop = (e) => {
     e.preventDefault();
     setOver(false);
@@ -19,7 +24,7 @@ function Drop({ file, onFile }) {
   };
   return (
     <div class={'drop' + (over ? ' over' : '')} onDragOver={(e) => { e.preventDefault(); setOver(true); }} onDragLeave={() => setOver(false)} onDrop={drop}>
-      <input ref={input} id="file" type="file" class="hidden" onChange={(e) => e.currentTarget.files[0] && onFile(e.currentTarget.files[0])} aria-describedby="file-hint" />
+      <input id="file" type="file" class="hidden" onChange={choose} aria-describedby="file-hint" />
       <p>{file ? <><strong>{file.name}</strong> <span class="soft">{bytes(file.size)}</span></> : 'Drop the compiled .bin here'}</p>
       <label for="file" class="button plain">{file ? 'Choose another' : 'Choose a file'}</label>
       <small id="file-hint">Arduino IDE: <code>Sketch.ino.bin</code> (not <code>.bootloader.bin</code>, <code>.partitions.bin</code>, <code>.merged.bin</code>). PlatformIO: <code>firmware.bin</code>. ESP-IDF: <code>build/project.bin</code>.</small>
