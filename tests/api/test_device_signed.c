@@ -23,7 +23,8 @@ enum { OLD_N = 70001, NEW_N = 200003, SLOT_SIZE = 1 << 20, WORK_N = 4096 };
 static EVP_PKEY *ours, *spare, *foreign;
 static struct certificate authority, server_certificate;
 static uint8_t old_image[OLD_N], new_image[NEW_N];
-static char folder[64], state[96], ca_path[96], keys[2][96], url[64];
+static struct daemon place; /* never started: its folder */
+static char state[160], ca_path[160], keys[2][160], url[64];
 static SSL_CTX *tls;
 static struct image_server server;
 
@@ -43,16 +44,14 @@ static struct image_offer new_offer(void)
                                 .counter = 6};
 }
 
-static void in_folder(char out[96], const char *name)
+static void in_folder(char out[160], const char *name)
 {
-    (void)snprintf(out, 96, "%s/%s", folder, name);
+    (void)snprintf(out, 160, "%s/%s", place.root, name);
 }
 
 static void setup(void)
 {
-    const char *tmp = getenv("TMPDIR");
-    (void)snprintf(folder, sizeof folder, "%.40s/otad-signed-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    daemon_folder(&place); /* removed even if the test fails */
     in_folder(state, "state");
     in_folder(ca_path, "ca.pem");
     in_folder(keys[0], "sign-0.pub");
@@ -89,7 +88,7 @@ static void teardown(void)
     EVP_PKEY_free(ours);
     EVP_PKEY_free(spare);
     EVP_PKEY_free(foreign);
-    remove_folder(folder);
+    daemon_free(&place);
 }
 
 static void start_server(bool secure, const struct certificate *certificate, const char *host)
@@ -155,7 +154,7 @@ static struct otac_record check_boot(const char *what, const uint8_t *image, uin
 
 static bool is_written(unsigned slot)
 {
-    char path[128];
+    char path[192];
     struct stat st;
     (void)snprintf(path, sizeof path, "%s/slot%u.bin", state, slot);
     return stat(path, &st) == 0 && st.st_size > 0;
