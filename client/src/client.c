@@ -88,6 +88,8 @@ static int follow_loader(struct otac *c)
     int err = c->record.trial != 0 ? otac_roll_back(c, OTAC_E_UNCONFIRMED) : OTAC_OK;
     if (err == OTAC_OK && runs != c->record.active) {
         c->record.active = otac_known(&c->record, runs) != NULL ? (uint8_t)runs : OTAC_NO_SLOT;
+        if (c->record.report_kind == OTAC_REPORT_SUCCESS)
+            c->record.report_kind = OTAC_REPORT_NONE; /* of the image that doesn't run */
     }
     return err;
 }

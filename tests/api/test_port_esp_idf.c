@@ -155,6 +155,20 @@ static bool server_has(const char *text)
     return has;
 }
 
+/* One start of the device, that ends so. */
+static void expect_life(enum end want)
+{
+    enum end end = live_once();
+    ck_assert_msg(end == want, "%d, want %d: %s", (int)end, (int)want, fake_idf.log);
+}
+
+/* What runs, and how many rollbacks the client has told of. */
+static void expect_state(const struct img *image, unsigned told)
+{
+    ck_assert_msg(runs(image), "the other image runs: %s", fake_idf.log);
+    ck_assert_msg(rollbacks_told() == told, "%u rollbacks: %s", rollbacks_told(), fake_idf.log);
+}
+
 static void put_third_build(void)
 {
     img_free(&new_image);
@@ -166,7 +180,7 @@ static void put_third_build(void)
 static void fail_new_image(void)
 {
     fake_idf_port = 1;
-    ck_assert_int_eq(live_once(), SLEEPS);
+    expect_life(SLEEPS);
     ck_assert(runs(&new_image) && fake_idf_state() == ESP_OTA_IMG_PENDING_VERIFY);
     fake_idf_port = d.port;
 }
@@ -174,18 +188,18 @@ static void fail_new_image(void)
 START_TEST(image_that_reaches_no_server_goes_back_and_is_reported)
 {
     fake_idf.rollback = true;
-    ck_assert_int_eq(live_once(), RESTARTS);
+    expect_life(RESTARTS);
     fail_new_image();
     ck_assert_uint_eq(rollbacks_told(), 0);
-    ck_assert_int_eq(live_once(), SLEEPS);
-    ck_assert(runs(&old_image) && fake_idf.went_back == 1);
-    ck_assert_msg(rollbacks_told() == 1, "%s", fake_idf.log);
+    expect_life(SLEEPS);
+    expect_state(&old_image, 1);
+    ck_assert_uint_eq(fake_idf.went_back, 1);
     ck_assert(server_has("rolled_back") && server_has("-260"));
-    ck_assert_int_eq(live_once(), SLEEPS); /* told once, and not tried again */
-    ck_assert(runs(&old_image) && rollbacks_told() == 1);
+    expect_life(SLEEPS); /* told once, and not tried again */
+    expect_state(&old_image, 1);
     put_third_build();
-    ck_assert_int_eq(live_once(), RESTARTS);
-    ck_assert_int_eq(live_once(), SLEEPS);
+    expect_life(RESTARTS);
+    expect_life(SLEEPS);
     ck_assert_msg(runs(&new_image), "%s", fake_idf.log);
 }
 END_TEST
@@ -195,10 +209,10 @@ START_TEST(power_cut_before_otadata_is_no_rollback)
 {
     fake_idf.rollback = _i / 2 == 1;
     fake_idf.cut_at_switch = 1 + _i % 2;
-    ck_assert_int_eq(live_once(), CUT);
-    ck_assert_int_eq(live_once(), RESTARTS);
+    expect_life(CUT);
+    expect_life(RESTARTS);
     ck_assert(runs(&old_image) && rollbacks_told() == 0 && !server_has("-260"));
-    ck_assert_int_eq(live_once(), SLEEPS);
+    expect_life(SLEEPS);
     ck_assert_msg(runs(&new_image), "%s", fake_idf.log);
     ck_assert(rollbacks_told() == 0 && fake_idf.went_back == 0);
     check_device("1.1.0");
@@ -209,23 +223,23 @@ END_TEST
 START_TEST(power_cut_before_otadata_after_a_rollback_is_no_rollback)
 {
     fake_idf.rollback = true;
-    ck_assert_int_eq(live_once(), RESTARTS);
+    expect_life(RESTARTS);
     fail_new_image();
-    ck_assert_int_eq(live_once(), SLEEPS);
+    expect_life(SLEEPS);
     ck_assert_uint_eq(rollbacks_told(), 1);
     put_third_build();
     fake_idf.cut_at_switch = 1 + _i / 2;
-    ck_assert_int_eq(live_once(), CUT);
-    ck_assert_int_eq(live_once(), RESTARTS);
-    ck_assert_msg(runs(&old_image) && rollbacks_told() == 1, "%s", fake_idf.log);
+    expect_life(CUT);
+    expect_life(RESTARTS);
+    expect_state(&old_image, 1);
     if (_i % 2 == 0) {
-        ck_assert_int_eq(live_once(), SLEEPS);
-        ck_assert(runs(&new_image) && rollbacks_told() == 1);
+        expect_life(SLEEPS);
+        expect_state(&new_image, 1);
         return;
     }
     fail_new_image(); /* and now it is one */
-    ck_assert_int_eq(live_once(), SLEEPS);
-    ck_assert_msg(runs(&old_image) && rollbacks_told() == 2, "%s", fake_idf.log);
+    expect_life(SLEEPS);
+    expect_state(&old_image, 2);
 }
 END_TEST
 
@@ -247,18 +261,25 @@ static void start_own(void)
         otac_esp_idf_init(&own_client, &own_config, &own_port, own_work, sizeof own_work), OTAC_OK);
 }
 
+/* The device has two images of ours now, and the server a third. */
+static void move_on(void)
+{
+    expect_life(SLEEPS);
+    ck_assert(runs(&new_image));
+    img_free(&old_image);
+    old_image = new_image;
+    new_image = (struct img){0};
+    put_third_build();
+}
+
 /* The application finds itself unfit; what it goes back to came over the cable, or from us. */
 START_TEST(rejected_image_goes_back)
 {
     fake_idf.rollback = true;
-    ck_assert_int_eq(live_once(), RESTARTS);
+    expect_life(RESTARTS);
     if (_i == 1) {
-        ck_assert_int_eq(live_once(), SLEEPS);
-        img_free(&old_image);
-        old_image = new_image;
-        new_image = (struct img){0};
-        put_third_build();
-        ck_assert_int_eq(live_once(), RESTARTS);
+        move_on();
+        expect_life(RESTARTS);
     }
     start_own();
     ck_assert(runs(&new_image));
@@ -266,38 +287,39 @@ START_TEST(rejected_image_goes_back)
     otac_esp_idf_close(&own_esp);
     fake_idf_port = 1; /* what was good before needs no server to stay */
     for (int starts = 0; starts < 3; starts++) {
-        ck_assert_int_eq(live_once(), SLEEPS);
-        ck_assert(runs(&old_image));
+        expect_life(SLEEPS);
+        expect_state(&old_image, 0);
     }
     fake_idf_port = d.port;
-    ck_assert_int_eq(live_once(), SLEEPS);
+    expect_life(SLEEPS);
     ck_assert(runs(&old_image) && fake_idf_state() == ESP_OTA_IMG_VALID);
     ck_assert(server_has("rolled_back") && server_has("-261") && !server_has("-260"));
 }
 END_TEST
 
+/* What the client knows of the old image, with nothing to tell of another. */
+static void check_known(void)
+{
+    const struct otac_image *image = otac_active(&own_client);
+    ck_assert(runs(&old_image));
+    ck_assert(image != NULL && image->size == old_image.n && strcmp(image->version, "1.1.0") == 0);
+    ck_assert_uint_eq(own_client.record.trial, 0);
+    ck_assert_uint_eq(own_client.record.rejected, 0);
+    ck_assert_uint_eq(own_client.record.report_kind, 0);
+}
+
 START_TEST(power_cut_before_otadata_keeps_what_is_known)
 {
     fake_idf.rollback = true;
-    ck_assert_int_eq(live_once(), RESTARTS);
-    ck_assert_int_eq(live_once(), SLEEPS);
-    img_free(&old_image);
-    old_image = new_image;
-    new_image = (struct img){0};
-    put_third_build();
+    expect_life(RESTARTS);
+    move_on();
     for (int cuts = 0; cuts < 2; cuts++) {
         fake_idf.cut_at_switch = 1;
-        ck_assert_int_eq(live_once(), CUT);
+        expect_life(CUT);
     }
     for (int starts = 0; starts < 2; starts++) { /* the first puts it right, and says so */
         start_own();
-        ck_assert(runs(&old_image));
-        const struct otac_image *image = otac_active(&own_client);
-        ck_assert(image != NULL && image->size == old_image.n);
-        ck_assert_str_eq(image->version, "1.1.0");
-        ck_assert_uint_eq(own_client.record.trial, 0);
-        ck_assert_uint_eq(own_client.record.rejected, 0);
-        ck_assert_uint_eq(own_client.record.report_kind, 0);
+        check_known();
         otac_esp_idf_close(&own_esp);
     }
 }
@@ -307,7 +329,7 @@ END_TEST
 START_TEST(confirming_tells_the_boot_loader)
 {
     fake_idf.rollback = true;
-    ck_assert_int_eq(live_once(), RESTARTS);
+    expect_life(RESTARTS);
     start_own();
     ck_assert_int_eq(own_client.record.trial, 2);
     ck_assert_int_eq(fake_idf_state(), ESP_OTA_IMG_PENDING_VERIFY);
@@ -316,8 +338,8 @@ START_TEST(confirming_tells_the_boot_loader)
         ck_abort_msg("the power stayed: %d", otac_confirm(&own_client));
     ck_assert_int_eq(fake_idf_state(), ESP_OTA_IMG_VALID);
     otac_esp_idf_close(&own_esp);
-    ck_assert_int_eq(live_once(), SLEEPS);
-    ck_assert(runs(&new_image) && rollbacks_told() == 0);
+    expect_life(SLEEPS);
+    expect_state(&new_image, 0);
     check_device("1.1.0");
 }
 END_TEST
@@ -396,7 +418,7 @@ START_TEST(power_cut_while_confirming_is_no_rollback)
         ck_abort_msg("the power stayed: %d", otac_confirm(&own_client));
     otac_esp_idf_close(&own_esp);
     ck_assert_int_eq(live_once(), RESTARTS);
-    ck_assert_msg(runs(&old_image) && rollbacks_told() == 0, "%s", fake_idf.log);
+    expect_state(&old_image, 0);
     ck_assert_int_eq(live_once(), SLEEPS);
     ck_assert(runs(&new_image));
 }

@@ -303,6 +303,22 @@ START_TEST(boot_loader_knows_what_runs)
 }
 END_TEST
 
+START_TEST(image_that_does_not_run_is_no_success)
+{
+    client_world_make(&w, 512, false);
+    w.config.trial_boots = 0;
+    w.port.port.running_slot = what_runs;
+    running = OLD_SLOT;
+    client_world_serve(&w);
+    client_world_start(&w);
+    running = w.client.record.active;
+    ck_assert_int_eq(otac_update(&w.client), OTAC_UPDATED);
+    client_world_start(&w); /* the loader started the same slot again */
+    (void)otac_update(&w.client);
+    ck_assert_uint_eq(w.successes, 0);
+}
+END_TEST
+
 /* ---- what fails at a start ----------------------------------------------------------------- */
 
 START_TEST(start_needs_a_record_and_a_buffer)
