@@ -375,6 +375,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, damaged_first_image_makes_way_for_the_factory);
     tcase_add_test(tc, trial_without_a_way_back_goes_on);
     tcase_add_test(tc, boot_loader_that_goes_back_is_followed);
+    tcase_add_test(tc, image_that_does_not_run_is_no_success);
     tcase_add_loop_test(tc, boot_loader_knows_what_runs, 0,
                         sizeof loader_rows / sizeof loader_rows[0]);
     tcase_add_test(tc, start_needs_a_record_and_a_buffer);
