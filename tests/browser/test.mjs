@@ -246,6 +246,7 @@ const scenarios = {
     for (const [role, key, may, mayNot] of [
       ['viewer', f.viewer, [], ['Pause', 'Undo', 'Release', 'Withdraw', 'Upload', 'Audit', 'Keys']],
       ['publisher', f.publisher, ['Pause', 'Undo', 'Release', 'Withdraw', 'Upload'], ['Audit', 'Keys']],
+      ['admin of one', f.d.key('lamp-admin', 'admin', 'lamp'), ['Pause', 'Undo', 'Release', 'Withdraw', 'Upload'], ['Audit', 'Keys', 'Plug']],
       ['admin', f.admin, ['Pause', 'Undo', 'Release', 'Withdraw', 'Upload', 'Audit', 'Keys'], []],
     ]) {
       const page = await newPage(f.d);
@@ -258,9 +259,13 @@ const scenarios = {
       await page.getByRole('heading', { name: 'Its updates' }).waitFor();
       await sleep(300);
       check((await page.getByRole('button', { name: 'Hold it' }).count()) === (role === 'viewer' ? 0 : 1), `a ${role} and Hold`);
+      await page.goto(f.d.url + '/#/');
+      await page.locator('.product').first().waitFor();
+      check((await page.locator('.product').count()) === (role === 'admin of one' ? 1 : 2), `a ${role} sees ${await page.locator('.product').count()} products`);
+      check((await page.getByRole('heading', { name: 'Another product' }).count()) === (role === 'admin' ? 1 : 0), `a ${role} and a new product`);
       await page.goto(f.d.url + '/#/keys');
       await page.locator('h1').waitFor();
-      if (role !== 'admin') await sees(page, 'Keys are for admins', role);
+      if (role !== 'admin') await sees(page, 'Keys are for admins of all products', role);
       await done(page, role);
     }
   },

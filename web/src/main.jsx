@@ -45,7 +45,7 @@ function Live() {
 
 function Shell({ session, onOut, children, at }) {
   const [open, setOpen] = useState(false);
-  const links = [['', 'Fleet'], ['activity', 'Activity'], ...(session.role === 'admin' ? [['audit', 'Audit'], ['keys', 'Keys']] : []), ['health', 'Health']];
+  const links = [['', 'Fleet'], ['activity', 'Activity'], ...(session.role === 'admin' && !session.product ? [['audit', 'Audit'], ['keys', 'Keys']] : []), ['health', 'Health']];
   const main = useRef(null);
   return (
     <>
@@ -56,7 +56,7 @@ function Shell({ session, onOut, children, at }) {
         <nav id="nav" class={open ? 'open' : ''} aria-label="Main" onClick={() => setOpen(false)}>
           {links.map(([key, text]) => <a key={key} href={href(key ? [key] : [])} aria-current={key === at ? 'page' : undefined}>{text}</a>)}
         </nav>
-        <div class="who"><Live /><span class="soft name" title={session.role}>{session.name}, {session.role}</span><button class="plain" onClick={onOut}>Sign out</button></div>
+        <div class="who"><Live /><span class="soft name" title={session.role}>{session.name}, {session.role}{session.product ? ` of ${session.product}` : ''}</span><button class="plain" onClick={onOut}>Sign out</button></div>
       </header>
       <main id="main" ref={main} tabIndex="-1">{children}</main>
       <footer><a href={licenses}>Licences of what this page is made of</a></footer>
@@ -100,7 +100,7 @@ function App() {
   }, []);
   const enter = useCallback((s) => {
     setSession(s, out);
-    localStorage.setItem(LAST, JSON.stringify({ name: s.name, role: s.role }));
+    localStorage.setItem(LAST, JSON.stringify({ name: s.name, role: s.role, product: s.product }));
     setError(null);
     setReason('');
     setSessionState(s);

@@ -13,6 +13,12 @@ export function useMay(role) {
   return RANK[useContext(Session).role] >= RANK[role];
 }
 
+// What concerns all products (keys, the audit, new products): not for a key that is bound to one.
+export function useMayAll() {
+  const { product } = useContext(Session);
+  return useMay('admin') && !product;
+}
+
 export const Toasts = createContext(() => {});
 export const useToast = () => useContext(Toasts);
 

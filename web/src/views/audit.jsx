@@ -2,18 +2,18 @@
 // Who changed what.
 import { useState } from 'preact/hooks';
 import { get, seg } from '../api.js';
-import { Card, Note, Read, Title, useMay, useRead } from '../ui.jsx';
+import { Card, Note, Read, Title, useMayAll, useRead } from '../ui.jsx';
 import { stamp } from '../words.js';
 
 export function Audit() {
-  const may = useMay('admin');
+  const may = useMayAll();
   const [cursors, setCursors] = useState([null]);
   const cursor = cursors.at(-1);
   const read = useRead((signal) => (may ? get('/audit?limit=50' + (cursor ? '&cursor=' + seg(cursor) : ''), signal) : Promise.resolve({ items: [], next: null })), [cursor, may], (e) => e.kind === 'change' && cursors.length === 1);
   return (
     <>
       <Title sub="Who changed what, and from where.">Audit</Title>
-      {!may ? <Note tone="wait">The audit is for admins.</Note> : (
+      {!may ? <Note tone="wait">The audit is for admins of all products.</Note> : (
         <Card>
           <Read read={read} rows={10}>
             {(data) => (

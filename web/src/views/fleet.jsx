@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks';
 import { all, get, seg } from '../api.js';
 import { href } from '../router.js';
 import { Adoption } from '../chart.jsx';
-import { Ago, Bar, Card, Loading, Read, State, Tag, Title, useMay, useRead } from '../ui.jsx';
+import { Ago, Bar, Card, Loading, Read, State, Tag, Title, useMayAll, useRead } from '../ui.jsx';
 import { BROKEN, cause, count, stateOf } from '../words.js';
 import { FirstSteps, NewProduct } from './start.jsx';
 
@@ -113,7 +113,7 @@ export function Fleet() {
   useEffect(() => {
     import('../plot.js'); // on its way while the numbers are
   }, []);
-  const mayAdd = useMay('admin');
+  const mayAdd = useMayAll();
   const read = useRead(async (signal) => {
     const [products, stats] = await Promise.all([all('/products', signal), all('/stats', signal)]);
     return { products, stats: new Map(stats.map((s) => [s.product, s])) };

@@ -2,7 +2,7 @@
 // API keys: made, shown once, revoked.
 import { useContext, useState } from 'preact/hooks';
 import { all, api, get, seg } from '../api.js';
-import { Ago, Card, Confirm, Copy, Note, Problem, Read, Select, Session, Tag, Text, Title, useAction, useMay, useRead } from '../ui.jsx';
+import { Ago, Card, Confirm, Copy, Note, Problem, Read, Select, Session, Tag, Text, Title, useAction, useMayAll, useRead } from '../ui.jsx';
 
 const ROLES = [['viewer', 'viewer: may look'], ['publisher', 'publisher: may upload, release, hold'], ['admin', 'admin: everything']];
 
@@ -32,7 +32,7 @@ function Make({ products, onMade }) {
 }
 
 export function Keys() {
-  const may = useMay('admin');
+  const may = useMayAll();
   const { name: mine } = useContext(Session);
   const [made, setMade] = useState(null);
   const [revoke, setRevoke] = useState(null);
@@ -41,7 +41,7 @@ export function Keys() {
     const [keys, products] = await Promise.all([get('/keys', signal), all('/products', signal)]);
     return { keys: keys.items, products };
   }, [may], (e) => e.kind === 'change');
-  if (!may) return <><Title>Keys</Title><Note tone="wait">Keys are for admins.</Note></>;
+  if (!may) return <><Title>Keys</Title><Note tone="wait">Keys are for admins of all products.</Note></>;
   return (
     <>
       <Title sub="For people and scripts. Devices need none, unless their product says so.">Keys</Title>

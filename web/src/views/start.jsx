@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 import { api, get, seg } from '../api.js';
 import { go, href } from '../router.js';
-import { Card, Copy, Problem, Text, useAction, useMay, useRead } from '../ui.jsx';
+import { Card, Copy, Problem, Text, useAction, useMay, useMayAll, useRead } from '../ui.jsx';
 
 export function useBase() {
   const read = useRead((signal) => get('/status', signal), []);
@@ -18,7 +18,7 @@ export function NewProduct({ first }) {
   const [slug, setSlug] = useState(null);
   const [error, setError] = useState(null);
   const { busy, run } = useAction(setError);
-  const may = useMay('admin');
+  const may = useMayAll();
   const made = name.toLowerCase().normalize('NFD').replace(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+|-+$/g, '').slice(0, 63);
   const word = slug ?? made;
   if (!may) return <p>An admin can make {first ? 'the first' : 'a'} product. Your key may only look.</p>;
