@@ -2,7 +2,7 @@
 // "Update this device now": a push by espota, step by step while it goes.
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { api, get, seg } from '../api.js';
-import { Bar, Confirm, Note, Problem, Select, Tag, Text, useAction } from '../ui.jsx';
+import { Bar, Confirm, Note, Problem, Select, Tag, Text, useAction, useRead } from '../ui.jsx';
 import { bytes, percent } from '../words.js';
 
 const STEPS = {
@@ -76,6 +76,7 @@ export function PushDialog({ slug, device, builds, onClose }) {
   const [port, setPort] = useState('');
   const [password, setPassword] = useState('');
   const id = useRef(null);
+  const found = useRead((signal) => get('/candidates', signal), []); // by mDNS, where avahi runs
   const action = async () => {
     const body = {};
     if (build) body.build = build;
@@ -90,10 +91,11 @@ export function PushDialog({ slug, device, builds, onClose }) {
       <p>For a device that runs ArduinoOTA in the server’s network: otad invites it, it connects back, and gets the image at once.</p>
       <Select label="Build" value={build} onInput={setBuild} options={[['', 'what it should run'], ...builds.map((b) => [b.id, b.version])]} />
       <div class="row">
-        <Text label="Address" value={address} onInput={setAddress} placeholder={device.address || 'IP or name'} hint="Where it announces itself, or was last seen, unless you say otherwise." />
+        <Text label="Address" value={address} onInput={setAddress} placeholder={device.address || 'IP or name'} list="candidates" hint="Where it announces itself, or was last seen, unless you say otherwise." />
         <Text label="Port" value={port} onInput={setPort} inputMode="numeric" pattern="[0-9]{1,5}" placeholder={/8266/.test(device.chip) ? '8266' : '3232'} />
         <Text label="Password" type="password" autocomplete="off" value={password} onInput={setPassword} hint={device.push_password ? 'One is stored for it.' : 'If its sketch sets one.'} />
       </div>
+      <datalist id="candidates">{(found.data?.items || []).map((c) => <option key={c.name + c.address} value={c.address}>{c.name}{c.board ? `, ${c.board}` : ''}</option>)}</datalist>
     </Confirm>
   );
 }
