@@ -471,6 +471,40 @@ const scenarios = {
     });
   },
 
+  // Long words break, on every view, and a MAC address in an address may be spelled in any way.
+  async long() {
+    await withDaemon(async (d) => {
+      const word = 'w'.repeat(1000), mac = '30:AE:A4:00:00:09';
+      await d.api('POST', '/products', { slug: 'l'.repeat(63), name: 'N'.repeat(128) });
+      await d.api('POST', '/products', { slug: 'lamp', name: 'Lamp' });
+      const build = await d.publish('lamp', d.image('a.bin', '--chip', 'ESP32', '--seed', '1'), { version: 'v'.repeat(64), notes: word });
+      await d.checkIn('lamp', mac, 'o'.repeat(64));
+      await d.report('lamp', mac, { result: 'failed', code: -7, message: word, build: build.id });
+      await d.api('PATCH', `/products/lamp/devices/${mac}`, { note: word });
+      const page = await newPage(d);
+      await signIn(page, d, d.key('k'.repeat(128), 'admin'));
+      for (const width of [1280, 360]) {
+        await page.setViewportSize({ width, height: 740 });
+        for (const where of ['', '#/p/lamp', '#/p/lamp/devices', '#/p/lamp/devices/30-ae-a4-00-00-09', '#/keys', '#/audit', '#/p/lamp/upload']) {
+          await page.goto(d.url + '/' + where);
+          await settled(page);
+          await sleep(200);
+          for (const summary of await page.locator('main summary').all()) await summary.click();
+          const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+          check(wide <= 0, `${where} at ${width} px is ${wide} px too wide`);
+        }
+      }
+      await page.goto(d.url + '/#/p/lamp/devices/30-ae-a4-00-00-09');
+      await sees(page, mac, 'a device by another spelling');
+      await page.goto(d.url + '/#/p/lamp');
+      await page.getByRole('button', { name: 'v'.repeat(64), exact: true }).click();
+      await page.getByRole('dialog').waitFor();
+      const inside = await page.evaluate(() => { const x = document.querySelector('dialog'); return x.scrollWidth - x.clientWidth; });
+      check(inside <= 0, `the dialog is ${inside} px too wide`);
+      await done(page, 'long');
+    });
+  },
+
   // A hundred thousand devices: a page at a time.
   async many() {
     await withDaemon(async (d) => {

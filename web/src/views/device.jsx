@@ -210,7 +210,7 @@ export function Device({ slug, mac }) {
   }, [slug], (e) => e.product === slug && e.kind === 'change');
   return (
     <>
-      <Title sub={read.data?.device.note}><span class="mac">{mac}</span></Title>
+      <Title sub={read.data?.device.note}><span class="mac">{read.data?.device.mac || mac}</span></Title>
       <Tabs slug={slug} at="devices" />
       <Read read={read} rows={8}>
         {({ device, explain, updates }) => (

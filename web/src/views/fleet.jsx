@@ -34,9 +34,11 @@ function Product({ product, stats, channels }) {
         <Number_ value={stats.failed_24h} label="failed in 24 h" link={href(['p', p, 'devices'], { state: 'failed' })} tone="t-bad" />
         <Number_ value={stats.seen_24h} label="seen in 24 h" />
       </div>
-      <p class="share"><span>{stats.on_current_pct} % run the current build</span><span class="soft">{stats.on_current.toLocaleString('en')} of {stats.devices.toLocaleString('en')}</span></p>
-      <Bar value={stats.on_current} max={stats.devices} tone="good" label={`${product.name}: devices on the current build`} />
-      {stats.devices > 0 && <Adoption stats={stats} height={150} />}
+      {stats.devices > 0 && <>
+        <p class="share"><span>{stats.on_current_pct} % run the current build</span><span class="soft">{stats.on_current.toLocaleString('en')} of {stats.devices.toLocaleString('en')}</span></p>
+        <Bar value={stats.on_current} max={stats.devices} tone="good" label={`${product.name}: devices on the current build`} />
+        <Adoption stats={stats} height={150} />
+      </>}
     </Card>
   );
 }
