@@ -119,6 +119,22 @@ static enum otad_err submit(struct http_req *req, const struct report_job *fille
     return OTAD_PENDING;
 }
 
+/* The body, or without one the query: a client for which a form costs too much sends none. */
+static enum otad_err read_report(const struct http_req *req, struct report *out,
+                                 struct otad_errinfo *ei)
+{
+    size_t n;
+    const char *body = http_req_body(req, &n);
+    if (n > 0)
+        return report_read(body, n, out, ei);
+    const struct report_fields f = {.result = http_req_query(req, "result"),
+                                    .code = http_req_query(req, "code"),
+                                    .message = http_req_query(req, "message"),
+                                    .version = http_req_query(req, "version"),
+                                    .build = http_req_query(req, "build")};
+    return report_take(&f, out, ei);
+}
+
 enum otad_err device_report(struct http_req *req, struct otad_errinfo *ei)
 {
     struct otad *o = http_req_app(req);
@@ -126,9 +142,7 @@ enum otad_err device_report(struct http_req *req, struct otad_errinfo *ei)
     bool known;
     if (!mac_parse(http_req_param(req, "mac"), &job.mac))
         return http_reply_refuse(req, 404, "no_device");
-    size_t n;
-    const char *body = http_req_body(req, &n);
-    enum otad_err err = report_read(body, n, &job.report, ei);
+    enum otad_err err = read_report(req, &job.report, ei);
     if (err == OTAD_E_BAD_REQUEST)
         return http_reply_refuse(req, 400, ei->msg);
     if (err == OTAD_E_OK)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Owns the two forms of a report's body. */
+ * Owns the forms of a report. */
 #include "device_api/report_read.h"
 
 #include <errno.h>
@@ -27,12 +27,7 @@ static bool copy(const char *from, char *to, size_t room)
     return true;
 }
 
-/* Fields are the same in both forms; NULL = not there. */
-struct fields {
-    const char *result, *code, *message, *version, *build;
-};
-
-static enum otad_err take_fields(const struct fields *f, struct report *r, struct otad_errinfo *ei)
+static enum otad_err fill(const struct report_fields *f, struct report *r, struct otad_errinfo *ei)
 {
     if (f->result == NULL || !report_result_is_valid(f->result))
         return bad(ei, "bad_result"); /* success, failed or rolled_back */
@@ -56,6 +51,16 @@ static enum otad_err take_fields(const struct fields *f, struct report *r, struc
     return OTAD_E_OK;
 }
 
+enum otad_err report_take(const struct report_fields *f, struct report *out,
+                          struct otad_errinfo *ei)
+{
+    struct report r = {.id = 0};
+    enum otad_err err = fill(f, &r, ei);
+    if (err == OTAD_E_OK)
+        *out = r;
+    return err;
+}
+
 /* Numbers in JSON are taken as their text: clients send both. */
 static const char *json_field(json_t *obj, const char *key, char buf[32])
 {
@@ -75,12 +80,12 @@ static enum otad_err read_json(const char *body, size_t n, struct report *r,
     if (err != OTAD_E_OK)
         return err == OTAD_E_NOMEM ? err : bad(ei, "bad_json");
     char code[32], build[32], version[32];
-    const struct fields f = {.result = json_string_value(json_object_get(obj, "result")),
-                             .code = json_field(obj, "code", code),
-                             .message = json_string_value(json_object_get(obj, "message")),
-                             .version = json_field(obj, "version", version),
-                             .build = json_field(obj, "build", build)};
-    return take_fields(&f, r, ei);
+    const struct report_fields f = {.result = json_string_value(json_object_get(obj, "result")),
+                                    .code = json_field(obj, "code", code),
+                                    .message = json_string_value(json_object_get(obj, "message")),
+                                    .version = json_field(obj, "version", version),
+                                    .build = json_field(obj, "build", build)};
+    return report_take(&f, r, ei);
 }
 
 static enum otad_err read_form(const char *body, struct report *r, struct otad_errinfo *ei)
@@ -91,12 +96,12 @@ static enum otad_err read_form(const char *body, struct report *r, struct otad_e
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
     enum otad_err err = bad(ei, "bad_form");
     if (target_parse_query(body, buf, &form)) {
-        const struct fields f = {.result = target_query(&form, "result"),
-                                 .code = target_query(&form, "code"),
-                                 .message = target_query(&form, "message"),
-                                 .version = target_query(&form, "version"),
-                                 .build = target_query(&form, "build")};
-        err = take_fields(&f, r, ei);
+        const struct report_fields f = {.result = target_query(&form, "result"),
+                                        .code = target_query(&form, "code"),
+                                        .message = target_query(&form, "message"),
+                                        .version = target_query(&form, "version"),
+                                        .build = target_query(&form, "build")};
+        err = report_take(&f, r, ei);
     }
     free(buf);
     return err;
@@ -104,11 +109,7 @@ static enum otad_err read_form(const char *body, struct report *r, struct otad_e
 
 enum otad_err report_read(const char *body, size_t n, struct report *out, struct otad_errinfo *ei)
 {
-    struct report r = {.id = 0};
     if (strlen(body) != n)
         return bad(ei, "bad_form");
-    enum otad_err err = body[0] == '{' ? read_json(body, n, &r, ei) : read_form(body, &r, ei);
-    if (err == OTAD_E_OK)
-        *out = r;
-    return err;
+    return body[0] == '{' ? read_json(body, n, out, ei) : read_form(body, out, ei);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Reads the body of a report: JSON or form fields, the same names in both. Pure. */
+ * Reads what a report says: JSON, form fields or query, the same names in all. Pure. */
 #ifndef OTAD_DEVICE_API_REPORT_READ_H
 #define OTAD_DEVICE_API_REPORT_READ_H
 
@@ -7,11 +7,21 @@
 
 #include "fleet/report.h"
 
-/** Reads result, code, message, version and build; other names are ignored.
+/** What a report says, as text; NULL: not there. Borrowed. */
+struct report_fields {
+    const char *result, *code, *message, *version, *build;
+};
+
+/** @param out  written only on OTAD_E_OK, all of it: what the fields don't say is zero
+ *  @return OTAD_E_OK, or OTAD_E_BAD_REQUEST with one of the words bad_result bad_code bad_build
+ *          field_too_long as ei->msg */
+enum otad_err report_take(const struct report_fields *f, struct report *out,
+                          struct otad_errinfo *ei) OTAD_MUSTCHECK;
+
+/** Reads result, code, message, version and build of a body; other names are ignored.
  *  @param body  n bytes and a NUL behind them; '{' first: JSON, else urlencoded form fields
- *  @param out   written only on OTAD_E_OK, all of it: what the body can't say is zero
- *  @return OTAD_E_OK, OTAD_E_NOMEM, or OTAD_E_BAD_REQUEST with one of the words bad_form bad_json
- *          bad_result bad_code bad_build field_too_long as ei->msg */
+ *  @param out   as for report_take()
+ *  @return as report_take(), also the words bad_form and bad_json; or OTAD_E_NOMEM */
 enum otad_err report_read(const char *body, size_t n, struct report *out,
                           struct otad_errinfo *ei) OTAD_MUSTCHECK;
 

@@ -73,8 +73,7 @@ enum otad_err body_judge(struct http_req *req, struct otad_errinfo *ei)
     bool has_body = body_announced(req, &length);
     bool chunked = length == UINT64_MAX;
     if (!has_body) {
-        bool needed = req->route->body == HTTP_BODY_UPLOAD || req->route->body == HTTP_BODY_REPORT;
-        if (!needed || http_req_header(req, "Content-Length") != NULL)
+        if (req->route->body != HTTP_BODY_UPLOAD || http_req_header(req, "Content-Length") != NULL)
             return OTAD_E_OK; /* an empty body is the handler's to judge */
         return otad_fail(ei, OTAD_E_LENGTH_REQUIRED, "A body with a Content-Length is needed here");
     }

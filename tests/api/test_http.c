@@ -131,7 +131,7 @@ static const struct {
     {"GET of a report",                  "GET /fw/lamp/30AEA4000001/report HTTP/1.1\r\nHost: x\r\n\r\n",               405, false},
  /* bodies */
     {"an upload without length",         BUILDS "\r\n",                                                                411, false},
-    {"a report without length",          REPORT "\r\n",                                                                411, false},
+    {"a report without a body",          REPORT "\r\n",                                                                400, false},
     {"a chunked report",                 REPORT "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",                         411, true },
     {"chunked JSON",
      PRODUCTS "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",                         411,

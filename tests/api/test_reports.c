@@ -39,9 +39,17 @@ static void offer(const struct daemon *on, const char *key, const char *slug, ch
     reply_free(&r);
 }
 
+static const char JSON[] = "application/json", FORM[] = "application/x-www-form-urlencoded";
+static const char QUERY[] = "";
+
+/* type: QUERY: body is one. */
 static struct reply report(const char *slug, const char *type, const char *body)
 {
-    char path[128];
+    char path[256];
+    if (type == QUERY) {
+        (void)snprintf(path, sizeof path, "/fw/%s/" MAC "/report?%s", slug, body);
+        return call(&d, "POST", path, (struct call){.data = NULL});
+    }
     (void)snprintf(path, sizeof path, "/fw/%s/" MAC "/report", slug);
     return call(&d, "POST", path, (struct call){.data = body, .n = strlen(body), .type = type});
 }
@@ -59,8 +67,6 @@ static void age_reports(void)
 {
     daemon_sql_write(&d, "UPDATE report SET at_s = at_s - 11");
 }
-
-static const char JSON[] = "application/json", FORM[] = "application/x-www-form-urlencoded";
 
 /* ---- taken and refused -------------------------------------------------------------------- */
 
@@ -91,6 +97,13 @@ static const struct {
     {"broken JSON",                    JSON,         "{\"result\":",                                               400, "sent"       },
     {"a broken form",                  FORM,         "result=%zz",                                                 400, "sent"       },
     {"an empty body",                  FORM,         "",                                                           400, "sent"       },
+    {"success in the query",           QUERY,        "result=success&code=0",                                      204, "sent"       },
+    {"failed in the query",            QUERY,        "result=failed&code=-106&message=what%20%26+why&version=2",   204,
+     "failed"                                                                                                                        },
+    {"rolled back in the query",       QUERY,        "key=&result=rolled_back&code=-260",                          204, "rolled_back"},
+    {"another build in the query",     QUERY,        "result=failed&build=123456",                                 404, "sent"       },
+    {"a code in words in the query",   QUERY,        "result=failed&code=seven",                                   400, "sent"       },
+    {"no result in the query",         QUERY,        "code=1",                                                     400, "sent"       },
 };
 
 START_TEST(report_is_taken_or_refused)
