@@ -88,12 +88,12 @@ static void show_failure(const struct device *d, int rc)
     say("still on version %s", d->version);
 }
 
-static void on_event(void *ctx, enum otac_event event, int64_t value)
+static void on_event(void *ctx, enum otac_event event, uint32_t value)
 {
     struct device *d = ctx;
     otac_screen_event(&d->screen, event, value);
     if (event == OTAC_EV_FAILED) {
-        show_failure(d, (int)value); /* now: the report that follows has results of its own */
+        show_failure(d, (int32_t)value); /* now: the report that follows has results of its own */
         d->failure_shown = true;
     }
 }

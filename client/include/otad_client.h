@@ -48,7 +48,7 @@ extern "C" {
 #endif
 
 #define OTAC_USER_AGENT "otad-client/1"
-#define OTAC_VERSION_MAX 64   /* version text, bytes */
+#define OTAC_VERSION_MAX 64   /* version text, bytes; the server takes no longer one */
 #define OTAC_REASON_MAX 31    /* X-Otad-Reason, bytes; a longer one is cut */
 #define OTAC_SIGNATURE_MAX 80 /* bytes of a signature; ECDSA P-256 in DER has up to 72 */
 #define OTAC_TRIAL_BOOTS 3    /* for config.trial_boots, when you have no better number */
@@ -56,6 +56,9 @@ extern "C" {
 #define OTAC_BUF_MIN 64     /* smallest work buffer, bytes; 256 and more keep flash writes large */
 #define OTAC_WRITE_ALIGN 16 /* flash writes start at, and but for the last are, multiples of it */
 #define OTAC_RECORD_SIZE 256
+#define OTAC_INTERVAL_MAX_S                                                                        \
+    3800000 /* between check-ins: 44 days, in ms with the jitter 32 bits                           \
+             */
 #define OTAC_SLOTS 2
 #define OTAC_NO_SLOT 255 /* factory-fresh: nothing of ours is installed */
 
@@ -133,7 +136,8 @@ const char *otac_err_word(int err);
  *  used. */
 const char *otac_err_text(int err);
 
-/** What the client is doing, for a log or a progress bar; `value` in the comment. */
+/** What the client is doing, for a log or a progress bar; `value` in the comment. An error is one
+ *  as int32_t. */
 enum otac_event {
     OTAC_EV_CONNECT,     /* 0 */
     OTAC_EV_ANSWER,      /* HTTP status of the check-in */
@@ -163,12 +167,13 @@ enum otac_event {
  *   slot_write   writes consecutive pieces, see OTAC_WRITE_ALIGN [NO_SPACE, FLASH_WRITE]
  *   slot_finish  returns when all written bytes survive a power cut [FLASH_WRITE]
  *   slot_read    reads n bytes back, past any cache the platform lets it pass [FLASH_READ]
- *   slot_resume  NULL (a download that broke starts over), or: goes on at `offset`, a multiple of
- *                resume_step, with an image of `size` bytes. What stands before it stays; what
- *                follows becomes writable, whatever a power cut has left there. May come instead of
+ *   slot_resume  NULL (a download that broke starts over), or: goes on at
+ * `offset`, a multiple of resume_step, with an image of `size` bytes. What stands before it stays;
+ * what follows becomes writable, whatever a power cut has left there. May come instead of
  *                slot_begin after a restart [FLASH_ERASE]
- *   resume_step  bytes: a multiple of the flash's erase block and of 256. After each so many bytes
- *                the boot record is saved, so not too small: 64 KiB is 16 saves a megabyte
+ *   resume_step  bytes: a power of two, not less than the flash's erase block. After each so
+ *                many bytes the boot record is saved, so not too small: 64 KiB is 16 saves a
+ *                megabyte. 0: never
  *   slot_sync    NULL when written bytes are there for good once slot_write has returned, or:
  *                returns when they are [FLASH_WRITE]
  *
@@ -212,7 +217,7 @@ struct otac_port {
     uint32_t (*clock_ms)(void *ctx);
     void (*sleep_ms)(void *ctx, uint32_t ms);
     uint32_t (*random)(void *ctx);
-    void (*log)(void *ctx, enum otac_event event, int64_t value);
+    void (*log)(void *ctx, enum otac_event event, uint32_t value);
     int (*slot_resume)(void *ctx, unsigned slot, uint32_t size, uint32_t offset);
     int (*slot_sync)(void *ctx, unsigned slot);
     int (*verify)(void *ctx, const void *keys, const uint8_t digest[32], const uint8_t *signature,
@@ -226,16 +231,18 @@ struct otac_signing;
 extern const struct otac_signing otac_signing;
 
 /** Who this device is and where its server stands. Must outlive the struct otac it is given to.
- *  No text may hold control characters; what is not optional may not be empty. */
+ *  A text may not be empty, hold control characters, or have more than 255 bytes; the optional ones
+ *  may be NULL. */
 struct otac_config {
+    /* The texts stand first: src/client.c goes through them in this order. */
     const char *host;    /* name or address, an IPv6 address without brackets */
-    uint16_t port;       /* TCP port */
     const char *product; /* slug, [a-z0-9._-] */
     const char *mac;     /* e.g. "5C:CF:7F:A1:B2:C3" */
-    const char *version; /* what runs now, up to OTAC_VERSION_MAX bytes; "0" when there is none */
+    const char *version; /* what runs now; "0" when there is none */
     const char *family;  /* "ESP8266" or "ESP32": device headers x-<family>-… are sent; or NULL */
     const char *chip;    /* the exact chip, e.g. "ESP32-C3"; or NULL */
     const char *key;     /* sent as `Authorization: Bearer`; or NULL */
+    uint16_t port;       /* TCP port */
     uint32_t slot_size;  /* announced as free space, bytes; 0: not announced */
     /** The message of a report about a failure: otac_err_text, otac_err_word, your own, or NULL to
      *  send the number alone, which costs the device no texts. */
@@ -258,25 +265,24 @@ struct otac_config {
     const struct otac_signing *signing;
 };
 
-/** The state of an image that is whole, and may boot. Its first byte is zero. */
-#define OTAC_IMAGE_KNOWN UINT32_C(0xffffff00)
+/** The state of an image that is whole, and may boot. */
+#define OTAC_IMAGE_KNOWN UINT32_MAX
 
 /** One image: what a slot holds, or what the server offers. */
 struct otac_image {
     uint64_t build; /* the server's number for it; 0: not told */
-    uint32_t size;  /* bytes */
     uint8_t sha256[32];
-    /* As the server calls it; "" when it didn't say. One that has all the bytes is ended by the
-     * first of `state`, which is zero on a little-endian chip, and on others up to 16 MiB. */
-    char version[OTAC_VERSION_MAX];
+    uint32_t size;  /* bytes */
     uint32_t state; /* OTAC_IMAGE_KNOWN, or bytes of a broken download that are here; 0: none */
+    char version[OTAC_VERSION_MAX]; /* as the server calls it, for people: a last 64th byte is cut,
+                                     * what isn't ASCII is '?'; "": not told */
 };
 
 /** What the server answered to a check-in. What is small and often read stands first, in words: so
  *  it costs the least code. `seen`, `have` and what follows up to `counter` are the client's. */
 struct otac_answer {
     uint32_t status;                  /* 0: no status line yet */
-    uint32_t retry_after_s;           /* 0: not told */
+    uint32_t retry_after_s;           /* 0: not told, or as a date */
     uint32_t seen, have;              /* one bit per header: came, and was understood */
     uint32_t range_first, range_last; /* of a 206 that reaches the image's end */
     uint32_t counter;
@@ -287,14 +293,14 @@ struct otac_answer {
 };
 
 /** What must survive a power cut. Stored as OTAC_RECORD_SIZE bytes, little endian:
- *  0 "OTAC"  4 format (1)  5 slot that boots  6 report kind  7 trial  8 report code i32
+ *  0 "OTAC"  4 format (2)  5 slot that boots  6 report kind  7 trial  8 report code i32
  *  12 rejected u32  16 report build u64
- *  24 and 136, one per slot: build u64, size u32, SHA-256, version (64 bytes, padded with NUL),
- *  known u8, progress u24 in units of 256 bytes (of a slot that isn't known)
+ *  24 and 136, one per slot: build u64, SHA-256, size u32, state u32, version (64 bytes, padded
+ *  with NUL)
  *  248 counter u32   252 CRC-32 (IEEE 802.3) of bytes 0 to 251.
  *  A slot that isn't known may still name an image: the one that is half there, or was.
- *  In memory it has the same layout, so that loading and saving it is no work, but for an image
- * that is known, and on a big-endian chip the order of bytes in numbers. */
+ *  In memory it has the same layout, so that loading and saving it is no work, but for the order of
+ *  bytes in the numbers of a big-endian chip. */
 struct otac_record {
     char magic[4];
     uint8_t format;
@@ -330,9 +336,9 @@ struct otac {
  *              it and `config` and `port` stay in use until *c is no longer used
  *  With port.running_slot, a trial that isn't what runs was ended by the platform's boot loader:
  *  it is then recorded as rolled back.
- *  @return OTAC_OK, OTAC_E_CONFIG (also for keys without port.verify or config.signing, or a
- *          resume_step that is no multiple of 256), OTAC_E_RECORD (damaged: nothing may be written,
- * since nobody knows which slot runs), OTAC_E_RECORD_IO */
+ *  @return OTAC_OK, OTAC_E_CONFIG (also for keys without port.verify or config.signing),
+ *          OTAC_E_RECORD (damaged: nothing may be written, since nobody knows which slot runs),
+ *          OTAC_E_RECORD_IO */
 int otac_init(struct otac *c, const struct otac_config *config, const struct otac_port *port,
               void *buf, size_t buf_n) OTAC_MUSTCHECK;
 
@@ -351,7 +357,8 @@ int otac_update(struct otac *c) OTAC_MUSTCHECK;
 /** How long to wait before the next otac_update(): the interval, doubled for each failed round up
  *  to sixteenfold, at least what Retry-After asked for, at most a day (or the interval), and up to
  *  an eighth more at random, so that a fleet does not stay in step.
- *  @param interval_s  seconds between check-ins when all is well
+ *  @param interval_s  seconds between check-ins when all is well; more than OTAC_INTERVAL_MAX_S
+ *                     is taken for that
  *  @return seconds */
 uint32_t otac_wait_s(const struct otac *c, uint32_t interval_s);
 

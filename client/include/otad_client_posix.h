@@ -137,6 +137,6 @@ struct otac_screen {
 };
 
 /** To be called from the port's log function. */
-void otac_screen_event(struct otac_screen *s, enum otac_event event, int64_t value);
+void otac_screen_event(struct otac_screen *s, enum otac_event event, uint32_t value);
 
 #endif

@@ -15,7 +15,6 @@
 int otac_next(struct otac_in *in)
 {
     const struct otac_port *port = in->c->port;
-    const unsigned allowed = 1u << '\t' | 1u << '\n' | 1u << '\r'; /* of the control characters */
     int ch = OTAC_E_HEAD_TOO_LONG;
     if (in->at == in->n) {
         int got = OTAC_E_TIMEOUT;
@@ -30,9 +29,8 @@ int otac_next(struct otac_in *in)
     }
     if (in->head_n++ < OTAC_HEAD_MAX) {
         ch = in->c->buf[in->at++];
-        if (ch < ' ' ? (allowed >> ch & 1) == 0 : ch == 0x7f)
-            ch = in->broken;
-        if (in->ch == '\r' && ch != '\n') /* a bare LF ends a line too, a bare CR doesn't */
+        /* A bare LF ends a line too, a bare CR doesn't. */
+        if (ch == '\0' || (in->ch == '\r' && ch != '\n'))
             ch = in->broken;
     }
     return in->ch = ch;
@@ -47,12 +45,6 @@ static void fail(struct otac_in *in)
 static bool is_digit(int ch)
 {
     return ch >= '0' && ch <= '9';
-}
-
-bool otac_is_word(int ch, const char *more)
-{
-    int lower = ch | 0x20;
-    return (lower >= 'a' && lower <= 'z') || is_digit(ch) || (ch > 0 && strchr(more, ch) != NULL);
 }
 
 OTAC_APART static bool is_end(const struct otac_in *in)
@@ -92,15 +84,19 @@ static bool add_digit(union otac_number *number, unsigned carry)
 
 void otac_get_number(struct otac_in *in)
 {
-    in->good &= is_digit(in->ch);
+    if (!is_digit(in->ch))
+        in->good = false;
     for (in->number.whole = 0; is_digit(in->ch); (void)otac_next(in))
-        in->good &= add_digit(&in->number, (unsigned)(in->ch - '0'));
+        if (!add_digit(&in->number, (unsigned)(in->ch - '0')))
+            in->good = false;
 }
 
 uint32_t otac_number32(struct otac_in *in)
 {
-    in->good &= in->number.whole <= UINT32_MAX;
-    return (uint32_t)in->number.whole;
+    if (in->number.whole <= UINT32_MAX)
+        return (uint32_t)in->number.whole;
+    in->good = false;
+    return UINT32_MAX;
 }
 
 static int hex_value(int ch)
@@ -123,19 +119,13 @@ static void get_hex(struct otac_in *in, uint8_t *out, size_t n)
     }
 }
 
-/* Takes all to the line's end, but for white space there. What is longer than max is cut, or bad.
- */
+/* Takes all to the line's end, but for white space there; what is longer than max is cut. */
 static void get_text(struct otac_in *in, char *out, size_t max)
 {
     size_t n = 0;
-    for (; in->ch >= ' '; (void)otac_next(in)) {
-        if (n == max)
-            in->good &= max == OTAC_REASON_MAX;
-        else if (in->ch > '~')
-            in->good = false;
-        else
-            out[n++] = (char)in->ch;
-    }
+    for (; in->ch >= ' '; (void)otac_next(in))
+        if (n < max)
+            out[n++] = in->ch <= '~' ? (char)in->ch : '?';
     while (n > 0 && out[n - 1] == ' ')
         out[--n] = '\0';
 }
@@ -205,7 +195,7 @@ static const struct row {
     {0x096383aa, OTAC_FIELD_LENGTH,     PLAIN_NUMBER, AT(image.size),     4},               /* content-length */
     {0x00395ca1, OTAC_FIELD_ETAG,       QUOTED_HEX,   AT(image.sha256),   32},              /* etag */
     {0x0896064b, OTAC_FIELD_MD5,        PLAIN_HEX,    AT(md5),            16},              /* x-md5 */
-    {0x912832eb, OTAC_FIELD_VERSION,    PLAIN_TEXT,   AT(image.version),  OTAC_VERSION_MAX}, /* x-version */
+    {0x912832eb, OTAC_FIELD_VERSION,    PLAIN_TEXT,   AT(image.version),  OTAC_VERSION_MAX - 1}, /* x-version: an end stays */
     {0xf330a34a, OTAC_FIELD_BUILD,      PLAIN_NUMBER, AT(image.build),    8},               /* x-otad-build */
     {0x7d71cb22, OTAC_FIELD_REASON,     PLAIN_TEXT,   AT(reason),         OTAC_REASON_MAX}, /* x-otad-reason */
     {0xcb7c0795, OTAC_FIELD_RETRY,      PLAIN_NUMBER, AT(retry_after_s),  4},               /* retry-after */
@@ -225,17 +215,15 @@ static void take_value(struct otac_in *in, struct otac_answer *a, unsigned field
         return;
     }
     const uint32_t number = otac_number32(in);
-    if (field == OTAC_FIELD_LENGTH) {
+    if (field == OTAC_FIELD_LENGTH)
         a->image.size = number;
-        if (number == 0)
-            a->seen |= 1u << OTAC_FIELD_EMPTY;
-    }
     if (field == OTAC_FIELD_RETRY)
-        a->retry_after_s = in->good ? number : UINT32_MAX;
+        a->retry_after_s = number;
     if (field == OTAC_FIELD_RANGE) {
         a->range_first = in->first;
         a->range_last = in->last;
-        in->good &= in->first <= in->last && number != 0 && number - 1 == in->last;
+        if (in->first > in->last || number == 0 || number - 1 != in->last)
+            in->good = false;
     }
 }
 
@@ -249,11 +237,10 @@ static void get_value(struct otac_in *in, struct otac_answer *a, const struct ro
     if (row->field >= OTAC_FIELD_SIGNATURE && signing != NULL)
         signing->get_value(in, a, row->field);
     skip_space(in);
-    in->good &= is_end(in);
+    if (!is_end(in))
+        in->good = false;
     if (in->good)
         take_value(in, a, row->field);
-    else if (row->shape == PLAIN_TEXT)
-        *out = '\0';
     if (in->good)
         a->have |= 1u << row->field;
 }
@@ -262,7 +249,7 @@ static void get_value(struct otac_in *in, struct otac_answer *a, const struct ro
 static void read_header(struct otac_in *in, struct otac_answer *a)
 {
     uint32_t hash = 0;
-    for (; otac_is_word(in->ch, "!#$%&'*+-.^_`|~"); (void)otac_next(in)) /* RFC 9110 §5.6.2 */
+    for (; in->ch > ' ' && in->ch != ':'; (void)otac_next(in))
         hash = hash * 33 + (uint32_t)(in->ch | 0x20);
     if (in->ch != ':' || hash == 0) /* covers folding, and a space before the colon */
         fail(in);
@@ -313,6 +300,8 @@ static int judge_offer(const struct otac_answer *a)
     int err = OTAC_E_CHUNKED;
     if ((a->seen >> OTAC_FIELD_LENGTH & 1) == 0)
         faults |= 1u << OTAC_FIELD_NO_LENGTH;
+    if (a->image.size == 0)
+        faults |= 1u << OTAC_FIELD_EMPTY;
     if (a->status == 206 &&
         ((a->have & range) == 0 || a->image.size != a->range_last - a->range_first + 1))
         faults |= range;

@@ -6,11 +6,8 @@
 
 void otac_log(const struct otac *c, enum otac_event event, uint32_t value)
 {
-    const unsigned errors = 1u << OTAC_EV_FAILED | 1u << OTAC_EV_REPORT_KEPT |
-                            1u << OTAC_EV_ROLLED_BACK; /* of these the value may be one */
     if (c->port->log != NULL)
-        c->port->log(c->port->ctx, event,
-                     (errors >> event & 1) != 0 ? (int64_t)(int32_t)value : (int64_t)value);
+        c->port->log(c->port->ctx, event, value);
 }
 
 const struct otac_image *otac_active(const struct otac *c)
@@ -20,53 +17,32 @@ const struct otac_image *otac_active(const struct otac *c)
 
 /* ---- configuration ------------------------------------------------------------------------- */
 
-/* The printable characters that are neither letters nor digits; first those that mean something in
- * an address. No others may stand in a header line or a request line. */
-static const char marks[] = "/?#&%\"<>\\^`{|}!$'()*+,-.:;=@[]_~";
-enum { VISIBLE = 0, WORD = 14, ANY = 255, MANDATORY = 4 };
+/* The texts are the first members: those that must be there, and then the others. */
+enum { TEXTS = 7, MANDATORY = 4, TEXT_MAX = 255 };
 
-static const struct {
-    uint8_t at, max, marks; /* the first of the marks above that may stand in it */
-} texts[] = {
-    {offsetof(struct otac_config, host),    255,              WORD   },
-    {offsetof(struct otac_config, product), 63,               WORD   },
-    {offsetof(struct otac_config, mac),     32,               WORD   },
-    {offsetof(struct otac_config, version), OTAC_VERSION_MAX, ANY    },
-    {offsetof(struct otac_config, family),  16,               WORD   },
-    {offsetof(struct otac_config, chip),    16,               WORD   },
-    {offsetof(struct otac_config, key),     255,              VISIBLE},
-};
-
-static bool is_text_sound(const char *text, size_t max, unsigned allowed)
+static bool is_text_sound(const char *text)
 {
     size_t n = 0;
-    for (; text[n] != '\0'; n++)
-        if (n == max || (allowed != ANY && !otac_is_word((uint8_t)text[n], marks + allowed)))
-            return false;
-    return n > 0;
+    while ((uint8_t)text[n] >= ' ' && n < TEXT_MAX)
+        n++;
+    return n > 0 && text[n] == '\0';
 }
 
 static bool is_config_sound(const struct otac_config *config)
 {
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        const void *at = (const char *)config + texts[i].at;
+    for (size_t i = 0; i < TEXTS; i++) {
+        const void *at = (const char *)config + i * sizeof config->host;
         const char *text = *(const char *const *)at;
-        if (text == NULL ? i < MANDATORY : !is_text_sound(text, texts[i].max, texts[i].marks))
+        if (text == NULL ? i < MANDATORY : !is_text_sound(text))
             return false;
     }
     return config->port != 0;
 }
 
-static bool is_port_sound(const struct otac_port *port)
-{
-    return port->slot_resume == NULL ||
-           (port->resume_step != 0 && port->resume_step % OTAC_PROGRESS_UNIT == 0);
-}
-
 int otac_start(struct otac *c, const struct otac_port *port, void *buf, size_t buf_n)
 {
     const size_t buf_max = 65520;
-    if (buf_n < OTAC_BUF_MIN || !is_port_sound(port))
+    if (buf_n < OTAC_BUF_MIN)
         return OTAC_E_CONFIG;
     memset(c, 0, sizeof *c);
     c->port = port;
@@ -260,7 +236,7 @@ int otac_update(struct otac *c)
     otac_hang_up(c);
     if (was_answered(rc))
         c->failures = 0; /* "no" and "nothing" are no reason to ask less often */
-    else if (c->failures < UINT8_MAX)
+    else
         c->failures++;
     return rc;
 }
@@ -270,19 +246,18 @@ int otac_update(struct otac *c)
 uint32_t otac_wait_s(const struct otac *c, uint32_t interval_s)
 {
     const uint32_t day_s = 86400;
+    if (interval_s > OTAC_INTERVAL_MAX_S)
+        interval_s = OTAC_INTERVAL_MAX_S;
     const uint32_t cap = interval_s > day_s ? interval_s : day_s;
     uint32_t wait_s = interval_s;
     for (unsigned i = 0; i < c->failures && i < 4 && wait_s <= cap / 2; i++)
         wait_s *= 2;
     if (wait_s < c->answer.retry_after_s)
         wait_s = c->answer.retry_after_s < cap ? c->answer.retry_after_s : cap;
-    uint32_t spread_s = wait_s + c->port->random(c->port->ctx) % (wait_s / 8 + 1);
-    return spread_s < wait_s ? UINT32_MAX : spread_s;
+    return wait_s + c->port->random(c->port->ctx) % (wait_s / 8 + 1);
 }
 
 void otac_wait(struct otac *c, uint32_t interval_s)
 {
-    const uint32_t longest_s = UINT32_MAX / 1000;
-    uint32_t wait_s = otac_wait_s(c, interval_s);
-    c->port->sleep_ms(c->port->ctx, (wait_s < longest_s ? wait_s : longest_s) * 1000);
+    c->port->sleep_ms(c->port->ctx, otac_wait_s(c, interval_s) * 1000);
 }

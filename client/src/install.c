@@ -89,9 +89,9 @@ static int begin(struct otac *c, struct otac_image *image, uint32_t done)
 static void keep_progress(struct otac *c, struct otac_image *image, uint32_t done)
 {
     const struct otac_port *port = c->port;
-    if (port->slot_resume == NULL || done == image->size)
+    if (done == image->size)
         return;
-    done -= done % port->resume_step;
+    done &= ~(port->resume_step - 1); /* 0 without steps */
     if (done > image->state &&
         (port->slot_sync == NULL || port->slot_sync(port->ctx, slot_of(c, image)) == OTAC_OK)) {
         int err = set_state(c, image, done);

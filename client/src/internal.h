@@ -6,7 +6,6 @@
 #include "otad_client.h"
 
 #define OTAC_OFFER 2 /* beside enum otac_result: a 200 whose head is sound; its body follows */
-#define OTAC_PROGRESS_UNIT 256      /* progress is stored in units of it: 24 bits reach 4 GiB */
 #define OTAC_HEAD_DEADLINE_MS 30000 /* for a whole head, however slowly it drips in */
 
 /* A function that stays one: where a compiler, though told to save space, would copy it into its
@@ -89,7 +88,7 @@ int otac_next(struct otac_in *in);
 /** Reads decimal digits into in->number; with none, or too many, the value isn't good. */
 void otac_get_number(struct otac_in *in);
 
-/** That number; the value isn't good if it is too large. */
+/** That number; if it is too large UINT32_MAX, and the value isn't good. */
 uint32_t otac_number32(struct otac_in *in);
 
 /** What a complete head means to a check-in.
@@ -101,9 +100,6 @@ static inline bool otac_is_redirect(uint32_t status)
 {
     return status >= 300 && status < 400;
 }
-
-/** True for a letter, a digit, or one of `more`. */
-bool otac_is_word(int ch, const char *more);
 
 /* ---- request.c: what is sent, and the way to an answer's head ------------------------------- */
 

@@ -11,21 +11,23 @@ MUST(rejected, offsetof(struct otac_record, rejected) == 12);
 MUST(build, offsetof(struct otac_record, report_build) == 16);
 MUST(slots, offsetof(struct otac_record, slot) == 24);
 MUST(image, sizeof(struct otac_image) == 112);
-MUST(sha256, offsetof(struct otac_image, sha256) == 12);
-MUST(version, offsetof(struct otac_image, version) == 44);
-MUST(state, offsetof(struct otac_image, state) == 108);
+MUST(sha256, offsetof(struct otac_image, sha256) == 8);
+MUST(size_of_image, offsetof(struct otac_image, size) == 40);
+MUST(state, offsetof(struct otac_image, state) == 44);
+MUST(version, offsetof(struct otac_image, version) == 48);
 MUST(counter, offsetof(struct otac_record, counter) == 248);
 MUST(size, sizeof(struct otac_record) == OTAC_RECORD_SIZE);
 
 /* Magic, format, and (but for a record that was stored) no slot that boots. */
-static const uint8_t fresh[] = {'O', 'T', 'A', 'C', 1, OTAC_NO_SLOT};
+static const uint8_t fresh[] = {'O', 'T', 'A', 'C', 2, OTAC_NO_SLOT};
 
 /* CRC-32 of IEEE 802.3, bit by bit: 256 bytes now and then aren't worth a table. Goes on with the
  * crc of what came before; 0 at the start. */
-static uint32_t crc32(uint32_t crc, const void *data, size_t n)
+static uint32_t crc32(const void *data, size_t n)
 {
     const uint8_t *at = data;
-    for (crc = ~crc; n > 0; n--) {
+    uint32_t crc = UINT32_MAX;
+    for (; n > 0; n--) {
         crc ^= *at++;
         for (unsigned bit = 0; bit < 8; bit++)
             crc = (crc >> 1) ^ (crc & 1 ? 0xedb88320 : 0);
@@ -52,9 +54,8 @@ static void order(void *number, size_t n)
 uint32_t otac_fingerprint(struct otac_image *image)
 {
     order(&image->build, sizeof image->build);
-    uint32_t crc = crc32(0, &image->build, sizeof image->build);
+    uint32_t crc = crc32(image, offsetof(struct otac_image, size));
     order(&image->build, sizeof image->build);
-    crc = crc32(crc, image->sha256, sizeof image->sha256);
     return crc + (crc == 0);
 }
 
@@ -70,29 +71,6 @@ static void order_all(struct otac_record *r)
         order(&r->slot[i].size, sizeof r->slot[i].size);
         order(&r->slot[i].state, sizeof r->slot[i].state);
     }
-}
-
-/* Stored, a state is known u8 and progress u24 in units of 256 bytes, which as one number is the
- * sum of both in bytes. In memory `known` would stand where a long version needs its end. */
-#define STORED_KNOWN 1u
-
-static void set_known(struct otac_record *r, uint32_t from, uint32_t to)
-{
-    for (struct otac_image *image = r->slot; image < r->slot + OTAC_SLOTS; image++)
-        if (image->state == from)
-            image->state = to;
-}
-
-static void pack(struct otac_record *r)
-{
-    set_known(r, OTAC_IMAGE_KNOWN, STORED_KNOWN);
-    order_all(r);
-}
-
-static void unpack(struct otac_record *r)
-{
-    order_all(r);
-    set_known(r, STORED_KNOWN, OTAC_IMAGE_KNOWN);
 }
 
 const struct otac_image *otac_known(const struct otac_record *r, unsigned slot)
@@ -121,8 +99,8 @@ int otac_record_load(struct otac *c)
         memcpy(r, fresh, sizeof fresh);
         return OTAC_OK;
     }
-    uint32_t crc = crc32(0, r, offsetof(struct otac_record, crc));
-    unpack(r);
+    uint32_t crc = crc32(r, offsetof(struct otac_record, crc));
+    order_all(r);
     if (got != OTAC_RECORD_SIZE || r->crc != crc || !is_sound(r))
         return OTAC_E_RECORD;
     c->report_stored = r->report_kind != OTAC_REPORT_NONE;
@@ -136,11 +114,11 @@ void otac_record_copy(struct otac_record *to, const struct otac_record *from)
 
 int otac_record_store(struct otac *c, struct otac_record *next)
 {
-    pack(next);
-    next->crc = crc32(0, next, offsetof(struct otac_record, crc));
+    order_all(next);
+    next->crc = crc32(next, offsetof(struct otac_record, crc));
     order(&next->crc, sizeof next->crc);
     c->unsaved = c->port->record_save(c->port->ctx, next, OTAC_RECORD_SIZE) != OTAC_OK;
-    unpack(next);
+    order_all(next);
     if (c->unsaved)
         return OTAC_E_RECORD_IO;
     otac_record_copy(&c->record, next);

@@ -11,46 +11,46 @@
  * with isn't there, and is written without that first byte; further on such a byte stands for the
  * value. Check-ins and reports differ in which values are there. */
 enum value {
-    PRODUCT = 1,
-    MAC, /* its colons may stand in a path and in a query */
-    CHIP,
-    KEY,
+    KEY = 1,
     FAMILY,
     HOST,
     IPV6, /* there when the host is such an address */
     PORT,
     SPACE,
-    CRLF = '\n',
     PROGRESS,
-    FORM_N,
-    RESULT,
-    SUCCESS,
     CODE,
     BUILD,
-    VERSION, /* from here on percent-encoded */
-    REPORT_VERSION,
+    CRLF = '\n',
+    REPORT, /* there when one is sent; this and the three after it are no values */
+    SUCCESS,
+    FAILED,
+    ROLLED_BACK,
+    PRODUCT, /* from here on percent-encoded */
+    MAC,
+    CHIP,
+    VERSION,
     MESSAGE,
     RUNNING, /* from here on 32 bytes, in hexadecimal */
     BEGUN,
     VALUES
 };
-#define T_PRODUCT "\1"
-#define T_MAC "\2"
-#define T_CHIP "\3"
-#define T_KEY "\4"
-#define T_FAMILY "\5"
-#define T_HOST "\6"
-#define T_IPV6 "\7"
-#define T_PORT "\10"
-#define T_SPACE "\11"
-#define T_PROGRESS "\13"
-#define T_FORM_N "\14"
-#define T_RESULT "\15"
-#define T_SUCCESS "\16"
-#define T_CODE "\17"
-#define T_BUILD "\20"
-#define T_VERSION "\21"
-#define T_REPORT_VERSION "\22"
+#define T_KEY "\1"
+#define T_FAMILY "\2"
+#define T_HOST "\3"
+#define T_IPV6 "\4"
+#define T_PORT "\5"
+#define T_SPACE "\6"
+#define T_PROGRESS "\7"
+#define T_CODE "\10"
+#define T_BUILD "\11"
+#define T_REPORT "\13"
+#define T_SUCCESS "\14"
+#define T_FAILED "\15"
+#define T_ROLLED_BACK "\16"
+#define T_PRODUCT "\17"
+#define T_MAC "\20"
+#define T_CHIP "\21"
+#define T_VERSION "\22"
 #define T_MESSAGE "\23"
 #define T_RUNNING "\24"
 #define T_BEGUN "\25"
@@ -63,7 +63,12 @@ enum value {
 static const char request[] =
     IF(T_VERSION, "GET /fw/" T_PRODUCT "/latest?mac=" T_MAC "&version=" T_VERSION)
     IF(T_CHIP, "&chip=" T_CHIP)
-    IF(T_RESULT, "POST /fw/" T_PRODUCT "/" T_MAC "/report")
+    IF(T_REPORT, "POST /fw/" T_PRODUCT "/" T_MAC "/report?result=")
+    IF(T_SUCCESS, "success&code=0")
+    IF(T_FAILED, "failed&code=-" T_CODE)
+    IF(T_ROLLED_BACK, "rolled_back&code=-" T_CODE)
+    IF(T_MESSAGE, "&message=" T_MESSAGE)
+    IF(T_BUILD, "&build=" T_BUILD)
     ALWAYS(" HTTP/1.1\n"
     "Host: ") IF(T_IPV6, "[") ALWAYS(T_HOST) IF(T_IPV6, "]") ALWAYS(":" T_PORT "\n"
     "User-Agent: " OTAC_USER_AGENT "\n"
@@ -75,16 +80,8 @@ static const char request[] =
     IF(T_RUNNING, "If-None-Match: \"" T_RUNNING "\"\n")
     IF(T_PROGRESS, "Range: bytes=" T_PROGRESS "-\n"
     "If-Range: \"" T_BEGUN "\"\n")
-    IF(T_FORM_N, "Content-Type: application/x-www-form-urlencoded\n"
-    "Content-Length: " T_FORM_N "\n")
+    IF(T_REPORT, "Content-Length: 0\n")
     ALWAYS("\n");
-
-/* result=failed&code=-245&message=what%20happened&version=1.1.0&build=9007199254740993 */
-static const char form[] =
-    IF(T_RESULT, "result=" T_RESULT "&code=") IF(T_SUCCESS, "0") IF(T_CODE, "-" T_CODE)
-    IF(T_MESSAGE, "&message=" T_MESSAGE)
-    IF(T_REPORT_VERSION, "&version=" T_REPORT_VERSION)
-    IF(T_BUILD, "&build=" T_BUILD);
 /* clang-format on */
 
 /* ---- writing ------------------------------------------------------------------------------- */
@@ -94,7 +91,6 @@ static const char form[] =
 struct out {
     struct otac *c;
     size_t n;
-    uint32_t total;
     int err;
     char *digits_at;
     const char *value[VALUES]; /* NULL: not there */
@@ -114,13 +110,20 @@ static void put_char(struct out *o, unsigned ch)
     if (o->n == o->c->buf_n)
         flush(o);
     o->c->buf[o->n++] = (uint8_t)ch;
-    o->total++;
 }
 
 /* letter_a: 'a' or 'A' */
 static void put_digit(struct out *o, unsigned digit, unsigned letter_a)
 {
     put_char(o, digit < 10 ? '0' + digit : letter_a - 10 + digit);
+}
+
+/* What needs no percent-encoding in a path's segment, nor in a query (RFC 3986 §2.3, §3.3). */
+static bool is_plain(unsigned ch)
+{
+    const unsigned lower = ch | 0x20;
+    return (lower >= 'a' && lower <= 'z') || (ch >= '0' && ch <= '9') ||
+           strchr("-._~:", (int)ch) != NULL;
 }
 
 static void put_value(struct out *o, unsigned value)
@@ -130,8 +133,7 @@ static void put_value(struct out *o, unsigned value)
     for (unsigned i = 0; is_hex ? i < 32 : text[i] != '\0'; i++) {
         const unsigned ch = text[i], letter_a = is_hex ? 'a' : 'A';
         if (!is_hex) {
-            /* The unreserved characters of RFC 3986 §2.3 stay as they are. */
-            const bool plain = value < VERSION || otac_is_word((int)ch, "-._~");
+            const bool plain = value < PRODUCT || is_plain(ch);
             put_char(o, plain ? ch : '%');
             if (plain)
                 continue;
@@ -171,40 +173,15 @@ static void set_number(struct out *o, enum value value, uint64_t number)
     o->value[value] = o->digits_at;
 }
 
-static bool is_reported(const struct otac_record *r, const struct otac_image *image)
-{
-    return image->build == r->report_build;
-}
-
-/* How the server calls the reported build, as far as this device still knows; NULL if it doesn't.
- */
-static const char *report_version(const struct otac *c)
-{
-    const struct otac_record *r = &c->record;
-    const struct otac_image *image = &c->answer.image;
-    if (r->report_kind == OTAC_REPORT_SUCCESS)
-        image = otac_active(c);
-    for (size_t i = 0; i < OTAC_SLOTS; i++)
-        if (r->report_build != 0 && is_reported(r, &r->slot[i]))
-            image = &r->slot[i];
-    return image != NULL && is_reported(r, image) && image->version[0] != '\0' ? image->version
-                                                                               : NULL;
-}
-
 static void set_report(struct out *o)
 {
-    static const char results[] = "success\0failed\0\0rolled_back"; /* eight bytes apart */
     const struct otac_record *r = &o->c->record;
     const struct otac_config *config = o->c->config;
-    const char *result = results + 8 * (r->report_kind - OTAC_REPORT_SUCCESS);
-    o->value[RESULT] = result;
-    if (r->report_code == 0)
-        o->value[SUCCESS] = result;
-    else if (config->describe != NULL)
+    o->value[REPORT] = o->value[REPORT + r->report_kind] = (const char *)r;
+    if (r->report_code != 0 && config->describe != NULL)
         o->value[MESSAGE] = config->describe(r->report_code);
     set_number(o, CODE, (uint32_t)-r->report_code);
     set_number(o, BUILD, r->report_build);
-    o->value[REPORT_VERSION] = report_version(o->c);
 }
 
 static void set_check_in(struct out *o)
@@ -243,13 +220,7 @@ static int send_request(struct otac *c, bool report)
         set_report(&o);
     else
         set_check_in(&o);
-    o.err = OTAC_E_CONN_LOST; /* so that the form is only counted */
-    put_parts(&o, form);
-    set_number(&o, FORM_N, o.total);
-    o.err = OTAC_OK;
-    o.n = 0;
     put_parts(&o, request);
-    put_parts(&o, form);
     flush(&o);
     return o.err;
 }

@@ -126,13 +126,22 @@ static void erase(struct client_port *p, unsigned slot, uint32_t from, uint32_t 
     p->written[slot] = p->synced[slot] = from;
 }
 
+/* What the record has of a slot: its state is 44 bytes into an image, of which the first is at 24,
+ * the second 112 further. */
+static uint32_t recorded_state(const struct client_port *p, unsigned slot)
+{
+    const uint8_t *at = p->record + 24 + slot * 112 + 44;
+    return p->has_record ? (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
+                               (uint32_t)at[3] << 24
+                         : 0;
+}
+
 static void watch_slot(struct client_port *p, unsigned slot)
 {
     broke(p, slot >= OTAC_SLOTS, "no such slot");
     broke(p, p->has_record && p->record[5] == slot, "touches the slot that boots");
     broke(p, p->has_record && p->record[7] != 0, "touches the way back from a trial");
-    /* known u8 of slot 0 is byte 24 + 108, of slot 1 112 further */
-    broke(p, p->has_record && p->record[132 + slot * 112] != 0,
+    broke(p, recorded_state(p, slot) == OTAC_IMAGE_KNOWN,
           "erases a slot that the record calls known");
 }
 
@@ -145,10 +154,7 @@ static int fake_slot_begin(void *ctx, unsigned slot, uint32_t size)
         return OTAC_E_NO_SPACE;
     if (fault(p))
         return OTAC_E_FLASH_ERASE;
-    /* progress u24 of slot 0 is byte 133, of slot 1 112 further */
-    const uint8_t *progress = p->record + 133 + slot * 112;
-    broke(p, p->has_record && (progress[0] | progress[1] | progress[2]) != 0,
-          "erases what the record calls begun");
+    broke(p, recorded_state(p, slot) != 0, "erases what the record calls begun");
     erase(p, slot, 0, size);
     p->unsynced[slot] = true;
     return OTAC_OK;
@@ -313,7 +319,7 @@ static uint32_t fake_random(void *ctx)
     return ((struct client_port *)ctx)->random;
 }
 
-static void fake_log(void *ctx, enum otac_event event, int64_t value)
+static void fake_log(void *ctx, enum otac_event event, uint32_t value)
 {
     struct client_port *p = ctx;
     if (p->events_n == sizeof p->events / sizeof p->events[0])
@@ -397,10 +403,10 @@ void client_port_rewind(struct client_port *p)
     memset(p->sent_n, 0, sizeof p->sent_n);
 }
 
-bool client_port_saw(const struct client_port *p, enum otac_event event, int64_t value)
+bool client_port_saw(const struct client_port *p, enum otac_event event, int value)
 {
     for (size_t i = 0; i < p->events_n; i++)
-        if (p->events[i].event == event && p->events[i].value == value)
+        if (p->events[i].event == event && p->events[i].value == (uint32_t)value)
             return true;
     return false;
 }

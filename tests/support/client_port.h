@@ -69,7 +69,7 @@ struct client_port {
     uint32_t now_ms, recv_takes_ms, slept_ms, random;
     struct {
         enum otac_event event;
-        int64_t value;
+        uint32_t value;
     } events[256];
     size_t events_n;
 
@@ -99,6 +99,6 @@ void client_port_power_on(struct client_port *p);
 void client_port_rewind(struct client_port *p);
 
 /** True if an event was logged with this value. */
-bool client_port_saw(const struct client_port *p, enum otac_event event, int64_t value);
+bool client_port_saw(const struct client_port *p, enum otac_event event, int value);
 
 #endif

@@ -107,12 +107,12 @@ void client_world_make(struct client_world *w, size_t work_n, bool used)
 
 static void take_report(struct client_world *w, const char *request)
 {
-    const char *form = strstr(request, "\r\n\r\nresult=");
-    ck_assert_ptr_nonnull(form);
-    (void)snprintf(w->report, sizeof w->report, "%s", form + 4);
-    w->successes += strstr(form, "=success&") != NULL;
-    w->failures += strstr(form, "=failed&") != NULL;
-    w->rollbacks += strstr(form, "=rolled_back&") != NULL;
+    const char *form = strstr(request, "/report?result="), *end = strstr(request, " HTTP/1.1\r\n");
+    ck_assert(form != NULL && end != NULL);
+    (void)snprintf(w->report, sizeof w->report, "%.*s", (int)(end - form - 8), form + 8);
+    w->successes += strstr(w->report, "=success&") != NULL;
+    w->failures += strstr(w->report, "=failed&") != NULL;
+    w->rollbacks += strstr(w->report, "=rolled_back&") != NULL;
 }
 
 /* The headers of a 206 stand between its status line and those of the 200. */

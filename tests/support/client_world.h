@@ -24,7 +24,7 @@ struct client_world {
     unsigned successes, failures, rollbacks; /* reports that were taken */
     unsigned wholes, rests;                  /* images sent */
     uint32_t rest_from;                      /* first byte of the last rest */
-    char report[512];                        /* form of the last one */
+    char report[512];                        /* query of the last one */
 };
 
 /** A 304, and a 204 that takes a report. */

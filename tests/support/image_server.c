@@ -210,9 +210,10 @@ static void count(struct image_server *s, unsigned *what)
 
 static void take_report(struct image_server *s, const char *request)
 {
-    const char *form = strstr(request, "\r\n\r\n");
+    const char *query = request + strcspn(request, "? ");
     (void)pthread_mutex_lock(&s->lock);
-    (void)snprintf(s->seen.report, sizeof s->seen.report, "%s", form + 4);
+    (void)snprintf(s->seen.report, sizeof s->seen.report, "%.*s", (int)strcspn(query + 1, " "),
+                   query + 1);
     s->seen.reports++;
     (void)pthread_mutex_unlock(&s->lock);
 }

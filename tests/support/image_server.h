@@ -55,7 +55,7 @@ struct image_seen {
     unsigned wholes, rests, nothings, reports; /* 200, 206, 304; POSTs */
     uint32_t rest_from;                        /* first byte of the last rest */
     size_t head_n;                             /* bytes of the last image's head */
-    char report[512];                          /* form of the last report */
+    char report[512];                          /* query of the last report */
 };
 
 /** The fields are for its own functions, but for port. */

@@ -37,7 +37,9 @@ static const struct wait_row wait_rows[] = {
     {"Retry-After below", 3600, 600, 0, 0, 3600},
     {"Retry-After beyond a day", 60, 4294967295u, 0, 0, 86400},
     {"no interval", 0, 0, 12345, 3, 0},
-    {"longest interval", 4294967295u, 0, 4294967295u, 1, 4294967295u},
+    {"longest interval", OTAC_INTERVAL_MAX_S, 0, 0, 0, OTAC_INTERVAL_MAX_S},
+    {"longest interval, most jitter", OTAC_INTERVAL_MAX_S, 0, 475000, 4, 4275000},
+    {"beyond the longest interval", 4294967295u, 0, 0, 1, OTAC_INTERVAL_MAX_S},
 };
 /* clang-format on */
 
@@ -50,7 +52,7 @@ START_TEST(wait_follows_failures_and_the_server)
     uint32_t got = otac_wait_s(&w.client, row->interval_s);
     ck_assert_msg(got == row->want_s, "%s: %u", row->what, got);
     otac_wait(&w.client, row->interval_s);
-    ck_assert_uint_eq(w.port.slept_ms, got < 4294967 ? got * 1000 : 4294967000u);
+    ck_assert_uint_eq(w.port.slept_ms, UINT64_C(1000) * got); /* and no wrapping */
 }
 END_TEST
 
@@ -59,9 +61,6 @@ START_TEST(failures_are_counted_and_forgotten)
     ck_assert_int_eq(otac_update(&w.client), OTAC_E_CONNECT);
     ck_assert_int_eq(otac_update(&w.client), OTAC_E_CONNECT);
     ck_assert_uint_eq(w.client.failures, 2);
-    w.client.failures = 255;
-    ck_assert_int_eq(otac_update(&w.client), OTAC_E_CONNECT);
-    ck_assert_uint_eq(w.client.failures, 255);
     client_world_script(&w, "HTTP/1.1 404 Not Found\r\n\r\n"); /* asked again at the usual time */
     ck_assert_int_eq(otac_update(&w.client), OTAC_E_NOT_FOUND);
     ck_assert_uint_eq(w.client.failures, 0);
@@ -71,7 +70,7 @@ END_TEST
 /* ---- configuration ------------------------------------------------------------------------- */
 
 #define X16 "xxxxxxxxxxxxxxxx"
-#define X64 X16 X16 X16 X16
+#define X255 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 "xxxxxxxxxxxxxxx"
 
 struct config_row {
     const char *what;
@@ -84,26 +83,23 @@ struct config_row {
 /* clang-format off */
 static const struct config_row config_rows[] = {
     {"least", {GOOD}, OTAC_OK},
-    {"longest version", {.host = "h", .port = 1, .product = "p", .mac = "m", .version = X64}, OTAC_OK},
+    {"longest text", {.host = "h", .port = 1, .product = "p", .mac = "m", .version = X255}, OTAC_OK},
+    {"too long a text", {.host = "h", .port = 1, .product = "p", .mac = "m", .version = X255 "y"}, OTAC_E_CONFIG},
     {"no host", {.port = 1, .product = "p", .mac = "m", .version = "1"}, OTAC_E_CONFIG},
     {"empty host", {.host = "", .port = 1, .product = "p", .mac = "m", .version = "1"}, OTAC_E_CONFIG},
     {"host of two lines", {.host = "h\r\nX: 1", .port = 1, .product = "p", .mac = "m", .version = "1"}, OTAC_E_CONFIG},
-    {"host with a path", {.host = "h/x", .port = 1, .product = "p", .mac = "m", .version = "1"}, OTAC_E_CONFIG},
-    {"host above ASCII", {.host = "h\xc3\xa9", .port = 1, .product = "p", .mac = "m", .version = "1"}, OTAC_E_CONFIG},
-    {"host with DEL", {.host = "h\x7f", .port = 1, .product = "p", .mac = "m", .version = "1"}, OTAC_E_CONFIG},
+    {"host with a newline behind", {.host = "h\n", .port = 1, .product = "p", .mac = "m", .version = "1"}, OTAC_E_CONFIG},
     {"no port", {.host = "h", .product = "p", .mac = "m", .version = "1"}, OTAC_E_CONFIG},
     {"no product", {.host = "h", .port = 1, .mac = "m", .version = "1"}, OTAC_E_CONFIG},
-    {"product with a query", {.host = "h", .port = 1, .product = "p?x", .mac = "m", .version = "1"}, OTAC_E_CONFIG},
-    {"long product", {.host = "h", .port = 1, .product = X64, .mac = "m", .version = "1"}, OTAC_E_CONFIG},
+    {"empty product", {.host = "h", .port = 1, .product = "", .mac = "m", .version = "1"}, OTAC_E_CONFIG},
     {"no MAC", {.host = "h", .port = 1, .product = "p", .version = "1"}, OTAC_E_CONFIG},
-    {"long MAC", {.host = "h", .port = 1, .product = "p", .mac = X64, .version = "1"}, OTAC_E_CONFIG},
+    {"MAC of two lines", {.host = "h", .port = 1, .product = "p", .mac = "a\nb", .version = "1"}, OTAC_E_CONFIG},
     {"no version", {.host = "h", .port = 1, .product = "p", .mac = "m"}, OTAC_E_CONFIG},
     {"empty version", {.host = "h", .port = 1, .product = "p", .mac = "m", .version = ""}, OTAC_E_CONFIG},
-    {"long version", {.host = "h", .port = 1, .product = "p", .mac = "m", .version = X64 "y"}, OTAC_E_CONFIG},
     {"family", {GOOD, .family = "ESP32"}, OTAC_OK},
-    {"bad family", {GOOD, .family = "ESP 32"}, OTAC_E_CONFIG},
+    {"family of two lines", {GOOD, .family = "ESP32-a: b\r\nx"}, OTAC_E_CONFIG},
     {"chip", {GOOD, .chip = "ESP32-C3"}, OTAC_OK},
-    {"chip with more", {GOOD, .chip = "ESP32&x=1"}, OTAC_E_CONFIG},
+    {"chip with a tab", {GOOD, .chip = "ESP32\t"}, OTAC_E_CONFIG},
     {"key", {GOOD, .key = "aB+/=?"}, OTAC_OK},
     {"empty key", {GOOD, .key = ""}, OTAC_E_CONFIG},
     {"key with a newline", {GOOD, .key = "a\nb"}, OTAC_E_CONFIG},
@@ -160,25 +156,6 @@ START_TEST(keys_need_a_port_that_verifies_and_a_larger_buffer)
 }
 END_TEST
 
-static int resume_nothing(void *ctx, unsigned slot, uint32_t size, uint32_t offset)
-{
-    (void)ctx, (void)slot, (void)size, (void)offset;
-    return OTAC_OK;
-}
-
-START_TEST(steps_of_a_resume_can_be_recorded)
-{
-    static const uint32_t steps[] = {0, 255, 257, 256, 65536};
-    struct otac client;
-    w.port.port.slot_resume = resume_nothing;
-    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
-        w.port.port.resume_step = steps[i];
-        ck_assert_int_eq(otac_init(&client, &w.config, &w.port.port, w.work, w.work_n),
-                         i < 3 ? OTAC_E_CONFIG : OTAC_OK);
-    }
-}
-END_TEST
-
 START_TEST(port_without_a_log_works)
 {
     w.port.port.log = NULL;
@@ -200,7 +177,6 @@ static Suite *make_suite(void)
                         sizeof config_rows / sizeof config_rows[0]);
     tcase_add_test(tc, buffer_has_a_least_size_and_is_aligned);
     tcase_add_test(tc, keys_need_a_port_that_verifies_and_a_larger_buffer);
-    tcase_add_test(tc, steps_of_a_resume_can_be_recorded);
     tcase_add_test(tc, port_without_a_log_works);
     suite_add_tcase(suite, tc);
     return suite;

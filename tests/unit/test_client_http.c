@@ -13,6 +13,7 @@
 #define OFFER_REST "ETag: \"" SHA "\"\r\nx-MD5: " MD5 "\r\n\r\n"
 #define OFFER "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n" OFFER_REST
 #define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+#define X63 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 #define X1024 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64 X64
 
 /* What the port gives, and how much of it at a time. */
@@ -130,9 +131,8 @@ static const struct row rows[] = {
     {"folded",                      "HTTP/1.1 200 OK\r\nX: 1\r\n 2\r\n\r\n",                                         OTAC_E_BAD_HEADER   },
     {"CR in a value",               "HTTP/1.1 200 OK\r\nX: 1\r2\r\n\r\n",                                            OTAC_E_BAD_HEADER   },
     {"CR in a name",                "HTTP/1.1 200 OK\r\nX\rY: 1\r\n\r\n",                                            OTAC_E_BAD_HEADER   },
-    {"control character",           "HTTP/1.1 200 OK\r\nX: a\x01\r\n\r\n",                                           OTAC_E_BAD_HEADER   },
-    {"DEL",                         "HTTP/1.1 200 OK\r\nX: a\x7f\r\n\r\n",                                           OTAC_E_BAD_HEADER   },
-    {"non-ASCII name",              "HTTP/1.1 200 OK\r\nX\xc3\xa9: a\r\n\r\n",                                       OTAC_E_BAD_HEADER   },
+    {"CR before a name",            "HTTP/1.1 200 OK\r\n\rX: 1\r\n\r\n",                                             OTAC_E_BAD_HEADER   },
+    {"tab in a name",               "HTTP/1.1 200 OK\r\nX\tY: 1\r\n\r\n",                                            OTAC_E_BAD_HEADER   },
     {"endless headers",             "HTTP/1.1 200 OK\r\nX: " X1024 X1024 X1024 X1024,                                OTAC_E_HEAD_TOO_LONG},
     {"endless status line",         "HTTP/1.1 200 " X1024 X1024 X1024 X1024,                                         OTAC_E_HEAD_TOO_LONG},
 
@@ -334,6 +334,19 @@ START_TEST(answer_in_any_pieces_gives_the_same)
 }
 END_TEST
 
+START_TEST(nul_is_no_text)
+{
+    static const char name[] = "HTTP/1.1 200 OK\r\nX\0Y: 1\r\n\r\n",
+                      value[] = "HTTP/1.1 200 OK\r\nX: \0\r\n\r\n",
+                      first[] = "\0HTTP/1.1 200 OK\r\n\r\n";
+    struct otac_answer a;
+    size_t head_n;
+    ck_assert_int_eq(parse(name, sizeof name - 1, 3, &a, &head_n), OTAC_E_BAD_HEADER);
+    ck_assert_int_eq(parse(value, sizeof value - 1, 3, &a, &head_n), OTAC_E_BAD_HEADER);
+    ck_assert_int_eq(parse(first, sizeof first - 1, 3, &a, &head_n), OTAC_E_NOT_HTTP);
+}
+END_TEST
+
 START_TEST(answer_values_arrive)
 {
     static const char text[] = "HTTP/1.1 200 OK\r\n"
@@ -371,14 +384,14 @@ struct value_row {
 /* clang-format off */
 static const struct value_row value_rows[] = {
     {"nothing", "", "", "", 0, 0},
-    {"longest version", "x-version: " X64, X64, "", 0, 0},
-    {"version too long", "x-version: " X64 "y", "", "", 0, 0},
-    {"version with bytes above ASCII", "x-version: 1\xc3\xa9", "", "", 0, 0},
-    {"version with a tab", "x-version: 1\t2", "", "", 0, 0},
+    {"longest version", "x-version: " X63, X63, "", 0, 0},
+    {"version too long is cut", "x-version: " X63 "yz", X63, "", 0, 0},
+    {"version with bytes above ASCII", "x-version: 1\xc3\xa9\x7f", "1???", "", 0, 0},
+    {"version with a tab", "x-version: 1\t2", "1", "", 0, 0},
     {"blank version", "x-version:  ", "", "", 0, 0},
     {"longest reason", "X-Otad-Reason: 1234567890123456789012345678901", "", "1234567890123456789012345678901", 0, 0},
     {"reason too long is cut", "X-Otad-Reason: 12345678901234567890123456789012345", "", "1234567890123456789012345678901", 0, 0},
-    {"broken reason", "X-Otad-Reason: a\xff", "", "", 0, 0},
+    {"reason in another language", "X-Otad-Reason: a\xff", "", "a?", 0, 0},
     {"retry of no time", "Retry-After: 0", "", "", 0, 0},
     {"retry at a date", "Retry-After: Fri, 31 Dec 2027 23:59:59 GMT", "", "", 0, 0},
     {"retry in ages", "Retry-After: 99999999999", "", "", UINT32_MAX, 0},
@@ -520,6 +533,7 @@ static Suite *make_suite(void)
     Suite *suite = suite_create("client_http");
     TCase *tc = tcase_create("answer");
     tcase_add_loop_test(tc, answer_in_any_pieces_gives_the_same, 0, sizeof rows / sizeof rows[0]);
+    tcase_add_test(tc, nul_is_no_text);
     tcase_add_test(tc, answer_values_arrive);
     tcase_add_loop_test(tc, answer_values_at_their_edges, 0,
                         sizeof value_rows / sizeof value_rows[0]);

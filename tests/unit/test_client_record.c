@@ -35,7 +35,7 @@ static void setup(void)
     ck_assert_int_eq(load(), OTAC_OK);
     struct otac_image *slot = client.record.slot;
     memset(slot[1].sha256, 0xab, sizeof slot[1].sha256);
-    memset(slot[0].version, 'v', OTAC_VERSION_MAX);
+    memset(slot[0].version, 'v', OTAC_VERSION_MAX - 1);
     memcpy(slot[1].version, "1.2.0", 6);
     slot[1].build = 0x0807060504030201;
     slot[1].size = 0x0d0c0b0a;
@@ -71,15 +71,16 @@ END_TEST
 /* The layout is public: boot loaders read it. */
 START_TEST(record_has_its_documented_layout)
 {
-    static const uint8_t head[] = {'O', 'T', 'A', 'C', 1, 1, 2, 0, 0x0b, 0xff, 0xff, 0xff};
-    static const uint8_t slot1[] = {1, 2, 3, 4, 5, 6, 7, 8, 0x0a, 0x0b, 0x0c, 0x0d, 0xab};
+    static const uint8_t head[] = {'O', 'T', 'A', 'C', 2, 1, 2, 0, 0x0b, 0xff, 0xff, 0xff};
+    static const uint8_t slot1[] = {1, 2, 3, 4, 5, 6, 7, 8, 0xab, 0xab};
+    static const uint8_t size_state[] = {0x0a, 0x0b, 0x0c, 0x0d, 0xff, 0xff, 0xff, 0xff};
     ck_assert_mem_eq(port.record, head, sizeof head);
     ck_assert_uint_eq(port.record[23], 0xff);
-    ck_assert_uint_eq(port.record[24 + 44 + 63], 'v');
-    ck_assert_uint_eq(port.record[24 + 108], 0);
+    ck_assert_uint_eq(port.record[24 + 48 + 62], 'v');
+    ck_assert_uint_eq(port.record[24 + 48 + 63], 0);
     ck_assert_mem_eq(port.record + 136, slot1, sizeof slot1);
-    ck_assert_mem_eq(port.record + 136 + 44, "1.2.0", 6);
-    ck_assert_uint_eq(port.record[136 + 108], 1);
+    ck_assert_mem_eq(port.record + 136 + 40, size_state, sizeof size_state);
+    ck_assert_mem_eq(port.record + 136 + 48, "1.2.0", 6);
     uint8_t crc[4];
     memcpy(crc, port.record + 252, sizeof crc);
     seal();
@@ -111,7 +112,8 @@ static const struct row rows[] = {
     {"nothing boots",                   5, OTAC_NO_SLOT, OTAC_OK      },
     {"a slot that isn't known boots",   5, 0,            OTAC_E_RECORD},
     {"a slot that doesn't exist boots", 5, 2,            OTAC_E_RECORD},
-    {"a later format",                  4, 2,            OTAC_E_RECORD},
+    {"the format before",               4, 1,            OTAC_E_RECORD},
+    {"a later format",                  4, 3,            OTAC_E_RECORD},
     {"a report of no kind",             6, 4,            OTAC_E_RECORD},
 };
 
@@ -135,28 +137,25 @@ START_TEST(nothing_is_not_on_trial)
 }
 END_TEST
 
-/* What the record had no place for before it was zero. */
 START_TEST(record_of_a_resume_and_a_trial)
 {
     client.record.trial = 3;
     client.record.rejected = 0x44332211;
     client.record.counter = 0x88776655;
-    client.record.slot[0].state = 0x00030201u * 256;
+    client.record.slot[0].state = 0x04030201;
     ck_assert_int_eq(otac_record_store(&client, &client.record), OTAC_OK);
     static const uint8_t rejected[] = {0x11, 0x22, 0x33, 0x44},
                          counter[] = {0x55, 0x66, 0x77, 0x88};
-    static const uint8_t progress[] = {1, 2, 3};
-    ck_assert_uint_eq(port.record[4], 1);
+    static const uint8_t progress[] = {1, 2, 3, 4};
     ck_assert_uint_eq(port.record[7], 3);
     ck_assert_mem_eq(port.record + 12, rejected, sizeof rejected);
     ck_assert_mem_eq(port.record + 248, counter, sizeof counter);
-    ck_assert_mem_eq(port.record + 24 + 109, progress, sizeof progress);
-    ck_assert_uint_eq(port.record[136 + 109], 0); /* slot 1 is whole */
+    ck_assert_mem_eq(port.record + 24 + 44, progress, sizeof progress);
     ck_assert_int_eq(load(), OTAC_OK);
     ck_assert_uint_eq(client.record.trial, 3);
     ck_assert_uint_eq(client.record.rejected, 0x44332211);
     ck_assert_uint_eq(client.record.counter, 0x88776655);
-    ck_assert_uint_eq(client.record.slot[0].state, 0x00030201u * 256);
+    ck_assert_uint_eq(client.record.slot[0].state, 0x04030201);
 }
 END_TEST
 

@@ -47,10 +47,10 @@ START_TEST(requests_are_byte_exact)
     ck_assert(contains(w.port.sent[0], "&version=1.1.0 HTTP/1.1\r\n"));
     ck_assert(contains(w.port.sent[0], sha));
     ck_assert_str_eq(w.port.sent[1],
-                     "POST /fw/lamp/5C:CF:7F:A1:B2:C3/report HTTP/1.1\r\n"
+                     "POST /fw/lamp/5C:CF:7F:A1:B2:C3/report?result=success&code=0"
+                     "&build=18446744073709551615 HTTP/1.1\r\n"
                      "Host: 192.168.1.10:8070\r\nUser-Agent: otad-client/1\r\nConnection: close\r\n"
-                     "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 62\r\n\r\n"
-                     "result=success&code=0&version=1.1.0&build=18446744073709551615");
+                     "Content-Length: 0\r\n\r\n");
 }
 END_TEST
 
@@ -61,15 +61,17 @@ START_TEST(factory_fresh_device_announces_no_content)
     w.config.family = NULL;
     w.config.host = "fe80::1";
     w.config.key = "k3y";
-    w.config.chip = "ESP32-C3";
-    w.config.version = "0 beta/\xc3\xa9+&";
+    w.config.chip = "ESP32&C3";
+    w.config.version = "0 beta/\xc3\xa9+&:";
+    w.config.product = "la/mp?";
+    w.config.mac = "5c-cf 7f";
     client_world_start(&w);
     ck_assert_ptr_null(otac_active(&w.client));
     client_world_script_offer(&w);
     ck_assert_int_eq(otac_update(&w.client), OTAC_UPDATED);
     ck_assert_str_eq(
         w.port.sent[0],
-        "GET /fw/lamp/latest?mac=5C:CF:7F:A1:B2:C3&version=0%20beta%2F%C3%A9%2B%26&chip=ESP32-C3 "
+        "GET /fw/la%2Fmp%3F/latest?mac=5c-cf%207f&version=0%20beta%2F%C3%A9%2B%26:&chip=ESP32%26C3 "
         "HTTP/1.1\r\nHost: [fe80::1]:8070\r\nUser-Agent: otad-client/1\r\n"
         "Connection: close\r\nAuthorization: Bearer k3y\r\n\r\n");
     ck_assert(client_world_boots_new(&w, "first image"));
@@ -87,7 +89,7 @@ START_TEST(optional_lines_are_left_out)
     ck_assert_int_eq(otac_update(&w.client), OTAC_E_SHA256);
     ck_assert(contains(w.port.sent[0], "x-ESP8266-mode"));
     ck_assert(!contains(w.port.sent[0], "free-space"));
-    ck_assert(contains(w.port.sent[1], "\r\n\r\nresult=failed&code=-245&version=1.1.0&build="));
+    ck_assert(contains(w.port.sent[1], "/report?result=failed&code=-245&build="));
     ck_assert(!contains(w.port.sent[1], "message"));
 }
 END_TEST
@@ -272,8 +274,7 @@ START_TEST(update_alternates_between_slots)
     ck_assert_int_eq(otac_update(&w.client), OTAC_UPDATED);
     ck_assert_uint_eq(w.client.record.active, 0);
     ck_assert_uint_eq(w.port.connects, 3);
-    ck_assert(contains(w.port.sent[1], "result=success&code=0&version=1.1.0&build=184467440737095"
-                                       "51615"));
+    ck_assert(contains(w.port.sent[1], "?result=success&code=0&build=18446744073709551615 "));
     ck_assert(!client_world_boots_new(&w, "second"));
 }
 END_TEST

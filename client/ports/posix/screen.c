@@ -72,25 +72,25 @@ static void show_offer(struct otac_screen *s, int64_t size)
         grouped(size).text);
 }
 
-static void show_kept_report(int64_t value)
+static void show_kept_report(int32_t value)
 {
     if (value > 0)
         say("the server can't take the report now (HTTP %d); it goes out after the next check-in",
-            (int)value);
+            value);
     else
         say("the report could not be sent (%s); it goes out after the next check-in",
-            otac_err_text((int)value));
+            otac_err_text(value));
 }
 
-static void show_report(int64_t status)
+static void show_report(uint32_t status)
 {
     if (status >= 200 && status < 300)
         say("reported to the server");
     else
-        say("the server has no use for the report (HTTP %d)", (int)status);
+        say("the server has no use for the report (HTTP %u)", status);
 }
 
-void otac_screen_event(struct otac_screen *s, enum otac_event event, int64_t value)
+void otac_screen_event(struct otac_screen *s, enum otac_event event, uint32_t value)
 {
     switch (event) {
     case OTAC_EV_OFFER:
@@ -113,13 +113,13 @@ void otac_screen_event(struct otac_screen *s, enum otac_event event, int64_t val
         show_report(value);
         break;
     case OTAC_EV_REPORT_KEPT:
-        show_kept_report(value);
+        show_kept_report((int32_t)value);
         break;
     case OTAC_EV_RESUME:
         say("going on with the download: %s bytes are here already", grouped(value).text);
         break;
     case OTAC_EV_ROLLED_BACK:
-        say("rolled back: %s", otac_err_text((int)value));
+        say("rolled back: %s", otac_err_text((int32_t)value));
         break;
     case OTAC_EV_CONNECT:
     case OTAC_EV_ANSWER:

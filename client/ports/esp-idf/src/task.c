@@ -10,7 +10,7 @@
 static const char tag[] = "otad";
 
 /* The server could be reached, so the next update can be: this is what makes an image good. */
-static void on_event(void *ctx, enum otac_event event, int64_t value)
+static void on_event(void *ctx, enum otac_event event, uint32_t value)
 {
     (void)ctx;
     if (event == OTAC_EV_ANSWER && otac_esp_idf_confirm() != OTAC_OK)
@@ -22,7 +22,7 @@ static void on_event(void *ctx, enum otac_event event, int64_t value)
     if (event == OTAC_EV_ROLLED_BACK)
         ESP_LOGW(tag, "the new image was given up, the one before is back");
     if (event == OTAC_EV_FAILED)
-        ESP_LOGE(tag, "%s", otac_err_text((int)value));
+        ESP_LOGE(tag, "%s", otac_err_text((int32_t)value));
 }
 
 /* @return true when there is something to tell the server at once */
