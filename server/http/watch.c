@@ -100,7 +100,7 @@ static void describe(const struct follow *f, enum http_end_how how, int64_t now_
         n += snprintf(out + n, room - (size_t)n, ", %s",
                       s->reset ? "reset by the peer" : "closed early by the peer");
     if (how != HTTP_END_SENT && n > 0 && (size_t)n < room)
-        n += snprintf(out + n, room - (size_t)n, ", the last %.1f s before",
+        n += snprintf(out + n, room - (size_t)n, ", the last byte %.1f s earlier",
                       (double)(now_ms - f->moved_ms) / 1000);
     if (s->retransmits > 0 && n > 0 && (size_t)n < room)
         (void)snprintf(out + n, room - (size_t)n, ", %u retransmits", s->retransmits);

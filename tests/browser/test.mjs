@@ -318,7 +318,7 @@ const scenarios = {
       await sees(page, 'Pin: 3 devices done', 'bulk pin');
       await sees(page, 'pinned 1.0.0', 'bulk pin');
       await page.getByRole('link', { name: '30:AE:A4:00:00:01' }).click();
-      await sees(page, 'Held by you', 'a held device');
+      await sees(page, 'Held: nothing is offered', 'a held device');
       await page.getByRole('button', { name: 'Let it go on' }).click();
       await page.getByRole('button', { name: 'Hold it' }).waitFor();
       await page.getByLabel('Note').fill('Kitchen');

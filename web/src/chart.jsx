@@ -22,7 +22,9 @@ export function adoption(stats) {
   for (const day of labels) for (const [version, n] of days.get(day)) sums.set(version, (sums.get(version) || 0) + n);
   sums.delete('\0other');
   const order = [...sums.entries()].sort((a, b) => b[1] - a[1]).map(([version]) => version);
-  const named = order.slice(0, SHOWN);
+  // The oldest lies at the bottom: the one that was there first.
+  const first = (version) => labels.findIndex((day) => days.get(day).get(version) > 0);
+  const named = order.slice(0, SHOWN).sort((a, b) => first(a) - first(b));
   const series = named.map((version) => ({
     name: version || 'not said', values: labels.map((day) => days.get(day).get(version) || 0),
   }));

@@ -66,10 +66,14 @@ export const count = (n, one, many) => `${Number(n).toLocaleString('en')} ${n ==
 
 const UNITS = [[86400, 'day'], [3600, 'hour'], [60, 'minute'], [1, 'second']];
 
-export function duration(s) {
-  if (s < 1) return 'less than a second';
-  for (const [n, name] of UNITS) if (s >= n) return count(Math.floor(s / n), name);
-  return 'less than a second';
+// In its largest unit, and `exactly` in the next one too.
+export function duration(s, exactly = false) {
+  const at = UNITS.findIndex(([n]) => s >= n);
+  if (at < 0) return 'less than a second';
+  const [n, name] = UNITS[at];
+  const [next, nextName] = UNITS[at + 1] || [];
+  const rest = exactly && next ? Math.floor((s % n) / next) : 0;
+  return count(Math.floor(s / n), name) + (rest > 0 ? ' ' + count(rest, nextName) : '');
 }
 
 export function ago(iso, now = Date.now()) {

@@ -47,8 +47,10 @@ export function Activity() {
       <Card>
         <div class="row filters">
           <Select label="Show" value={kind} onInput={setKind} options={[['', 'everything'], ...Object.entries(WORDS)]} />
-          <button class="plain" aria-pressed={held} onClick={() => setHeld(!held)}>{held ? 'Go on' : 'Stop here'}</button>
-          <button class="plain" onClick={() => setEvents([])}>Clear</button>
+          <div class="buttons left">
+            <button class="plain" aria-pressed={held} onClick={() => setHeld(!held)}>{held ? 'Go on' : 'Stop here'}</button>
+            <button class="plain" onClick={() => setEvents([])}>Clear</button>
+          </div>
         </div>
         {shown.length === 0 ? <Note>{live === 'live' ? 'Quiet. The next check-in, download or change appears here.' : 'Not connected.'}</Note> : (
           <ol class="feed" role="log" aria-label="Events">

@@ -3,7 +3,15 @@
 import { useState } from 'preact/hooks';
 import { get, seg } from '../api.js';
 import { Card, Note, Read, Title, useMayAll, useRead } from '../ui.jsx';
-import { stamp } from '../words.js';
+import { bytes, stamp } from '../words.js';
+
+const NOT_TOLD = { forced: false }; // what every upload says, and means nothing
+
+function details(detail) {
+  if (!detail || typeof detail === 'string') return detail;
+  return Object.entries(detail).filter(([k, v]) => NOT_TOLD[k] !== v)
+    .map(([k, v]) => `${k.replace(/_/g, ' ')}: ${v === '' ? '(none)' : k === 'size' ? bytes(v) : v}`).join(', ');
+}
 
 export function Audit() {
   const may = useMayAll();
@@ -18,10 +26,10 @@ export function Audit() {
           <Read read={read} rows={10}>
             {(data) => (
               <div class="scroll"><table class="cards">
-                <thead><tr><th scope="col">When</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">Product</th><th scope="col">Object</th><th scope="col">Detail</th><th scope="col">From</th></tr></thead>
+                <thead><tr><th scope="col">When (UTC)</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">Product</th><th scope="col">Object</th><th scope="col">Detail</th><th scope="col">From</th></tr></thead>
                 <tbody>{data.items.map((a) => (
-                  <tr key={a.id}><td class="nowrap" data-label="When"><time dateTime={a.at}>{stamp(a.at).slice(0, 19)}</time></td><td class="word" data-label="Who">{a.who}</td><td data-label="What">{a.action}</td><td data-label="Product">{a.product}</td><td class="word" data-label="Object">{a.object}</td>
-                    <td class="word soft" data-label="Detail">{a.detail && (typeof a.detail === 'string' ? a.detail : Object.entries(a.detail).map(([k, v]) => `${k}: ${v}`).join(', '))}</td><td class="soft" data-label="From">{a.address}</td></tr>
+                  <tr key={a.id}><td class="nowrap" data-label="When"><time dateTime={a.at}>{stamp(a.at).slice(0, 19)}</time></td><td class="word who-col" data-label="Who">{a.who}</td><td data-label="What">{a.action}</td><td data-label="Product">{a.product}</td><td class="word id-col" data-label="Object">{a.object}</td>
+                    <td class="word soft" data-label="Detail">{details(a.detail)}</td><td class="soft" data-label="From">{a.address}</td></tr>
                 ))}</tbody>
               </table></div>
             )}

@@ -36,14 +36,15 @@ const TRANSFER = { downloading: ['busy', '↓', 'going on'], sent: ['good', '✓
 function Transfer({ t }) {
   const [tone, sign, word] = TRANSFER[t.state] || ['quiet', '·', t.state];
   const pct = percent(t.bytes_acked, t.size);
+  const facts = t.detail.replace(/^\d+ of \d+ bytes acknowledged[,;]? ?/, ''); // that stands above
   return (
     <div class="transfer">
       <p><Tag tone={tone} sign={sign}>{t.kind === 'push' ? 'push, ' : ''}{word}</Tag>
         {t.state === 'aborted' ? <strong> stopped at {pct} %{t.cause && `, ${cause(t.cause)}`}</strong> : <strong> {pct} %</strong>}
         <span class="soft"> {bytes(t.bytes_acked)} of {bytes(t.size)}{t.bytes_per_s > 0 && t.state !== 'aborted' ? `, ${size(t.bytes_per_s)}/s` : ''}{t.resumed > 0 ? `, resumed ${count(t.resumed, 'time')}` : ''}</span></p>
       <Bar value={t.bytes_acked} max={t.size} tone={tone} label={`Download, ${word}`} />
-      {t.detail && <p class="small">{t.detail}</p>}
-      <p class="small soft">{t.client && `${t.client}, `}{t.address}, <time dateTime={t.started_at}>{stamp(t.started_at)}</time>{t.ended_at ? `, took ${duration((Date.parse(t.ended_at) - Date.parse(t.started_at)) / 1000)}` : ''}</p>
+      {facts && <p class="small said">{facts}</p>}
+      <p class="small soft">{t.client && `${t.client}, `}{t.address}, <time dateTime={t.started_at}>{stamp(t.started_at)}</time>{t.ended_at ? `, took ${duration((Date.parse(t.ended_at) - Date.parse(t.started_at)) / 1000, true)}` : ''}</p>
       <PushSteps steps={t.steps} />
     </div>
   );
@@ -77,9 +78,10 @@ function Update({ slug, update: u, first }) {
   const [open, setOpen] = useState(false);
   const transfers = [...u.transfers].reverse();
   const told = transfers[0]?.detail && u.detail.endsWith(transfers[0].detail); // stands at the transfer
+  const why = u.cause && !u.detail.startsWith(cause(u.cause)) ? cause(u.cause) : '';
   return (
     <Card level={3} title={<>{u.from_version || '?'} → {u.to_version} <State state={state} /></>} class={'update' + (first ? ' newest' : '')} actions={<Ago at={u.updated_at} />}>
-      {(u.cause || (u.detail && !told)) && <p>{u.cause && <strong>{cause(u.cause)}{u.detail ? ': ' : ''}</strong>}{u.detail}</p>}
+      {(u.cause || (u.detail && !told)) && <p class="said">{why && <strong>{why}{u.detail ? ': ' : ''}</strong>}{u.detail}</p>}
       {u.contradiction && <Note tone="bad"><strong>It says one thing and was seen to do another.</strong> {u.contradiction}</Note>}
       {transfers.map((t) => <Transfer key={t.id} t={t} />)}
       {u.transfers.length === 0 && <p class="soft">Nothing was fetched yet.</p>}
@@ -219,6 +221,7 @@ export function Device({ slug, mac }) {
               {pushing && <Card title="Push"><Push slug={slug} id={pushing} onEnd={read.reload} /></Card>}
               <Card title="Now" actions={<State state={stateOf(device.update).state} />}>
                 <Facts rows={[
+                  ['Product', <a href={href(['p', slug])}>{slug}</a>],
                   ['Runs', device.version || 'it doesn’t say'],
                   ['Last seen', <Ago at={device.last_seen} />],
                   ['Expected', device.expected_at && <Ago at={device.expected_at} />],
@@ -230,8 +233,8 @@ export function Device({ slug, mac }) {
                   ['First seen', stamp(device.first_seen)],
                   ['Known by', device.authenticated ? 'a key or token: authenticated' : 'what it says: hearsay'],
                 ]} />
-                {device.held && <Note tone="wait"><span aria-hidden="true">‖ </span>Held by you: nothing is offered to it.</Note>}
-                {device.blocked && <Note tone="bad"><span aria-hidden="true">⊘ </span>Blocked by you: all its requests are refused.</Note>}
+                {device.held && <Note tone="wait"><span aria-hidden="true">‖ </span>Held: nothing is offered to it until somebody lets it go on.</Note>}
+                {device.blocked && <Note tone="bad"><span aria-hidden="true">⊘ </span>Blocked: all its requests are refused until somebody unblocks it.</Note>}
               </Card>
               <Why explain={explain} />
               {may && around.data && <Controls slug={slug} device={device} {...around.data} reload={read.reload} onPush={setPushing} />}

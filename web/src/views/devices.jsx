@@ -60,7 +60,7 @@ function Row({ slug, device: d, versions, chosen, onChoose, may }) {
       <td class="word" data-label="Runs">{d.version || <span class="soft">not said</span>}</td>
       <td data-label="Update"><State state={now.state} />{d.update && d.update.version !== d.version && <span class="soft word"> {d.update.version}</span>}
         {now.detail && <p class="small">{now.detail}</p>}</td>
-      <td data-label="Set by you">{d.held && <Tag tone="wait" sign="‖">held</Tag>}{d.blocked && <Tag tone="bad" sign="⊘">blocked</Tag>}{d.pin && <Tag tone="quiet" sign="◆">pinned{versions.get(d.pin) ? ' ' + versions.get(d.pin) : ''}</Tag>}{d.channel && <Tag tone="quiet">{d.channel}</Tag>}</td>
+      <td data-label="Set by hand">{d.held && <Tag tone="wait" sign="‖">held</Tag>}{d.blocked && <Tag tone="bad" sign="⊘">blocked</Tag>}{d.pin && <Tag tone="quiet" sign="◆">pinned{versions.get(d.pin) ? ' ' + versions.get(d.pin) : ''}</Tag>}{d.channel && <Tag tone="quiet">{d.channel}</Tag>}</td>
       <td data-label="Last seen"><Ago at={d.last_seen} /></td>
       <td class="word soft" data-label="Address">{d.address}</td>
     </tr>
@@ -135,7 +135,7 @@ export function Devices({ slug, query: asked }) {
             <div class={'scroll' + (list.stale ? ' stale' : '')}><table class="cards devices">
               <thead><tr>
                 {may && <th class="check"><input type="checkbox" aria-label="Choose all of this page" checked={chosenHere.length === items.length} onChange={(e) => setChosen(new Set(e.currentTarget.checked ? items.map((d) => d.mac) : []))} /></th>}
-                <th scope="col">MAC address</th><th scope="col">Runs</th><th scope="col">Update</th><th scope="col">Set by you</th><th scope="col">Last seen</th><th scope="col">Address</th>
+                <th scope="col">MAC address</th><th scope="col">Runs</th><th scope="col">Update</th><th scope="col">Set by hand</th><th scope="col">Last seen</th><th scope="col">Address</th>
               </tr></thead>
               <tbody>{data.items.map((d) => <Row key={d.mac} slug={slug} device={d} versions={versions} may={may} chosen={chosen.has(d.mac)} onChoose={(on) => choose(d.mac, on)} />)}</tbody>
             </table></div>

@@ -16,7 +16,7 @@ function Number_({ value, label, link, tone }) {
 function health(stats, channels) {
   const stopped = channels.filter((c) => c.stopped_at);
   if (stopped.length) return ['bad', '✕', `stopped by itself: ${stopped[0].stop_reason}`];
-  if (stats.failed_24h > 0) return ['wait', '!', `${count(stats.failed_24h, 'update')} failed today`];
+  if (stats.failed_24h > 0) return ['wait', '!', `${count(stats.failed_24h, 'update')} failed in 24 h`];
   if (stats.devices === 0) return ['quiet', '·', 'no devices yet'];
   return ['good', '✓', 'all right'];
 }
