@@ -94,6 +94,12 @@ export class Daemon {
     execFileSync('python3', ['tests/browser/seed.py', path.join(this.data, 'otad.db'), ...args], { stdio: 'inherit' });
   }
 
+  // Rows of a table, as no list of the API counts them.
+  rows(table, where) {
+    const ask = `import sqlite3, sys; print(sqlite3.connect(sys.argv[1], timeout=30).execute("SELECT count(*) FROM ${table} WHERE ${where}").fetchone()[0])`;
+    return Number(execFileSync('python3', ['-c', ask, path.join(this.data, 'otad.db')]));
+  }
+
   image(name, ...args) {
     const out = path.join(this.folder, name);
     execFileSync(`${BUILD}/tests/mkimage`, ['--out', out, ...args], { stdio: 'ignore' });

@@ -541,6 +541,39 @@ const scenarios = {
       check(page.url().includes('version=1.3.0') && page.url().includes('sort=mac'), `the address does not say the filter: ${page.url()}`);
       await page.reload();
       check(await until(async () => (await rows.first().innerText()).includes('30:AE:A4:00:00:03')), 'the filter after a reload');
+      // One act on all that match, on every page.
+      await page.getByLabel('MAC address', { exact: true }).fill('30AEA4018');
+      check(await until(async () => (await rows.first().innerText()).includes('30:AE:A4:01:80')), 'both filters together');
+      const matching = (await d.api('GET', '/products/lamp/devices?version=1.3.0&q=30AEA4018&limit=500')).items.length;
+      check(matching > 200 && matching < 300, `${matching} devices match`);
+      await page.getByRole('checkbox', { name: 'Choose all of this page' }).check();
+      await page.getByRole('button', { name: 'Choose all that match' }).click();
+      await sees(page, 'All that match are chosen', 'all that match');
+      await page.getByRole('button', { name: 'Hold …', exact: true }).click();
+      await sees(page, `This touches ${matching} devices`, 'all that match');
+      await page.getByRole('dialog').getByRole('button', { name: 'Hold', exact: true }).click();
+      await sees(page, `Hold: ${matching} devices done`, 'all that match');
+      const held = () => d.rows('device', 'held = 1');
+      check(held() === matching, `${held()} devices are held`);
+      await page.getByRole('checkbox', { name: 'Choose all of this page' }).check();
+      await page.getByRole('checkbox', { name: 'Choose 30:AE:A4:01:80' }).first().uncheck();
+      check((await page.getByRole('button', { name: 'Choose all that match' }).count()) === 0, 'all are offered though one is not wanted');
+      // Cancelled on its way: what is done stays done, and it says how many.
+      await page.getByLabel('MAC address', { exact: true }).fill('');
+      await page.getByLabel('Runs').selectOption('');
+      await until(async () => (await rows.first().innerText()).includes('30:AE:A4:00:00:00'));
+      await page.getByRole('checkbox', { name: 'Choose all of this page' }).check();
+      await page.getByRole('button', { name: 'Choose all of this product' }).click();
+      await page.getByRole('button', { name: 'Hold …', exact: true }).click();
+      await sees(page, 'This touches 100,000 devices', 'all of a product');
+      await page.getByRole('dialog').getByRole('button', { name: 'Hold', exact: true }).click();
+      await sees(page, 'Cancel stops here', 'all of a product');
+      await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+      await sees(page, 'left as they were', 'a cancelled act');
+      const some = held();
+      check(some > matching && some < 100000, `${some} devices are held after the cancel`);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      check(held() === some, 'it goes on after the cancel');
       await done(page, 'many');
     });
   },

@@ -1,55 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Which device is where. The server filters, sorts and pages: the page never holds more than one.
-import { useEffect, useMemo, useState } from 'preact/hooks';
-import { api, get, query, seg } from '../api.js';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { get, query, seg } from '../api.js';
 import { href, replaceQuery } from '../router.js';
-import { Ago, Card, Confirm, Note, Read, Select, State, Tag, Text, Title, useMay, useRead, useToast } from '../ui.jsx';
+import { Ago, Card, Note, Read, Select, State, Tag, Text, Title, useMay, useRead } from '../ui.jsx';
 import { STATES, count, macDigits, stateOf } from '../words.js';
+import { ACTS, Bulk } from './bulk.jsx';
 import { Tabs } from './tabs.jsx';
 
 const PAGE = 100;
 const SORTS = [['-last_seen', 'seen last first'], ['last_seen', 'longest not seen first'], ['mac', 'MAC address'], ['-mac', 'MAC address, down']];
-
-function Bulk({ slug, what, macs, builds, onClose }) {
-  const [build, setBuild] = useState(builds[0]?.id || '');
-  const [done, setDone] = useState(0);
-  const toast = useToast();
-  const WORDS = {
-    hold: ['Hold', 'Nothing is offered to them until you let them go on.'],
-    go: ['Let go on', 'They are offered what their channel or pin says, at their next check-in.'],
-    retry: ['Retry', 'What they failed with is forgiven: they get it again at their next check-in.'],
-    pin: ['Pin', 'They get this build and stay on it, whatever their channel says.'],
-    unpin: ['Unpin', 'They follow their channel again.'],
-  };
-  const [verb, words] = WORDS[what];
-  const one = (mac) => {
-    const path = `/products/${seg(slug)}/devices/${mac.replace(/:/g, '')}`;
-    if (what === 'retry') return api('POST', path + '/retry', {});
-    return api('PATCH', path, what === 'hold' ? { held: true } : what === 'go' ? { held: false } : { pin: what === 'pin' ? build : null });
-  };
-  const action = async () => {
-    const problems = [];
-    let n = 0;
-    for (const mac of macs) {
-      try {
-        await one(mac);
-      } catch (e) {
-        if (e.status === 0 || e.status === 401) throw e;
-        problems.push(`${mac}: ${e.message}`);
-      }
-      setDone(++n);
-    }
-    const ok = macs.length - problems.length;
-    toast({ tone: problems.length ? 'wait' : 'good', text: `${verb}: ${count(ok, 'device')} done${problems.length ? `, ${problems.length} refused` : ''}.`, hint: problems.slice(0, 3).join('; ') });
-  };
-  return (
-    <Confirm title={`${verb}: ${count(macs.length, 'device')}`} verb={verb} ready={what !== 'pin' || !!build} action={action} onClose={onClose}>
-      <p class="touches">This touches <strong>{count(macs.length, 'device')}</strong>. {words}</p>
-      {what === 'pin' && <Select label="Build" value={build} onInput={setBuild} options={builds.map((b) => [b.id, b.version])} />}
-      {done > 0 && <p aria-live="polite">{done} of {macs.length}</p>}
-    </Confirm>
-  );
-}
 
 function Row({ slug, device: d, versions, chosen, onChoose, may }) {
   const now = stateOf(d.update);
@@ -67,23 +27,46 @@ function Row({ slug, device: d, versions, chosen, onChoose, may }) {
   );
 }
 
+// By MAC address: in any other order devices move from page to page while they check in.
+async function allMatching(p, { state, version, q }, signal, onCount) {
+  const macs = [];
+  let cursor = null;
+  do {
+    const page = await get(p + '/devices' + query({ state, version, q, sort: 'mac', limit: 500, cursor }), signal);
+    for (const d of page.items) macs.push(d.mac);
+    onCount(macs.length);
+    cursor = page.next;
+  } while (cursor);
+  return macs;
+}
+
 export function Devices({ slug, query: asked }) {
   const may = useMay('publisher');
   const [typed, setTyped] = useState(asked.q || '');
   const [cursors, setCursors] = useState([null]);
   const [chosen, setChosen] = useState(new Set());
+  const [everything, setEverything] = useState(false); // all that match, on every page
   const [bulk, setBulk] = useState(null);
   const filter = { state: asked.state || '', version: asked.version, q: asked.q || '', sort: asked.sort || '-last_seen' };
+  const choice = (macs) => {
+    setChosen(new Set(macs));
+    setEverything(false);
+  };
+  const turn = (to) => {
+    setCursors(to);
+    choice([]);
+  };
   const set = (change) => {
-    setCursors([null]);
-    setChosen(new Set());
+    turn([null]);
     const next = { ...filter, ...change };
     replaceQuery(['p', slug, 'devices'], { ...next, sort: next.sort === '-last_seen' ? '' : next.sort });
   };
+  const latest = useRef(set); // another filter may have been chosen while the typing was awaited
+  latest.current = set;
   const digits = macDigits(typed);
   useEffect(() => {
     if (digits === null || digits === filter.q) return undefined;
-    const timer = setTimeout(() => set({ q: digits }), 250);
+    const timer = setTimeout(() => latest.current({ q: digits }), 250);
     return () => clearTimeout(timer);
   }, [digits]);
   const p = `/products/${seg(slug)}`;
@@ -103,9 +86,16 @@ export function Devices({ slug, query: asked }) {
     const next = new Set(chosen);
     if (on) next.add(mac);
     else next.delete(mac);
-    setChosen(next);
+    choice(next);
   };
   const chosenHere = items.filter((d) => chosen.has(d.mac)).map((d) => d.mac);
+  const wholePage = chosenHere.length > 0 && chosenHere.length === items.length;
+  const more = wholePage && (list.data?.next || cursors.length > 1);
+  const unfiltered = !filter.state && !filter.version && !filter.q;
+  const act = (what) => {
+    const macs = chosenHere;
+    setBulk({ what, find: everything ? (signal, onCount) => allMatching(p, filter, signal, onCount) : async () => macs });
+  };
   return (
     <>
       <Title sub={product.data && count(total, 'device')}>{product.data?.info.name || slug}: devices</Title>
@@ -123,9 +113,10 @@ export function Devices({ slug, query: asked }) {
           <Select label="Order" value={filter.sort} onInput={(v) => set({ sort: v })} options={SORTS} />
         </div>
         {may && <div class="bulk" role="group" aria-label="With the chosen devices">
-          <span aria-live="polite">{chosenHere.length ? count(chosenHere.length, 'device') + ' chosen' : 'Choose devices to'}</span>
-          {[['hold', 'Hold'], ['go', 'Let go on'], ['retry', 'Retry'], ['pin', 'Pin'], ['unpin', 'Unpin']].map(([what, word]) => (
-            <button key={what} class="plain" disabled={!chosenHere.length} onClick={() => setBulk(what)}>{word} …</button>
+          <span aria-live="polite">{everything ? (unfiltered ? 'All of this product are chosen' : 'All that match are chosen') : chosenHere.length ? count(chosenHere.length, 'device') + ' chosen' : 'Choose devices to'}</span>
+          {more && !everything && <button class="link" onClick={() => setEverything(true)}>{unfiltered ? 'Choose all of this product' : 'Choose all that match, on every page'}</button>}
+          {Object.entries(ACTS).map(([what, [word]]) => (
+            <button key={what} class="plain" disabled={!chosenHere.length} onClick={() => act(what)}>{word} …</button>
           ))}
         </div>}
         <Read read={list} rows={10}>
@@ -134,7 +125,7 @@ export function Devices({ slug, query: asked }) {
           ) : (
             <div class={'scroll' + (list.stale ? ' stale' : '')}><table class="cards devices">
               <thead><tr>
-                {may && <th class="check"><input type="checkbox" aria-label="Choose all of this page" checked={chosenHere.length === items.length} onChange={(e) => setChosen(new Set(e.currentTarget.checked ? items.map((d) => d.mac) : []))} /></th>}
+                {may && <th class="check"><input type="checkbox" aria-label="Choose all of this page" checked={wholePage} onChange={(e) => choice(e.currentTarget.checked ? items.map((d) => d.mac) : [])} /></th>}
                 <th scope="col">MAC address</th><th scope="col">Runs</th><th scope="col">Update</th><th scope="col">Set by hand</th><th scope="col">Last seen</th><th scope="col">Address</th>
               </tr></thead>
               <tbody>{data.items.map((d) => <Row key={d.mac} slug={slug} device={d} versions={versions} may={may} chosen={chosen.has(d.mac)} onChoose={(on) => choose(d.mac, on)} />)}</tbody>
@@ -142,12 +133,12 @@ export function Devices({ slug, query: asked }) {
           )}
         </Read>
         <div class="buttons">
-          <button class="plain" disabled={cursors.length < 2} onClick={() => { setCursors(cursors.slice(0, -1)); setChosen(new Set()); }}>Previous</button>
+          <button class="plain" disabled={cursors.length < 2} onClick={() => turn(cursors.slice(0, -1))}>Previous</button>
           <span class="soft">page {cursors.length}</span>
-          <button class="plain" disabled={!list.data?.next} onClick={() => { setCursors([...cursors, list.data.next]); setChosen(new Set()); }}>Next</button>
+          <button class="plain" disabled={!list.data?.next} onClick={() => turn([...cursors, list.data.next])}>Next</button>
         </div>
       </Card>
-      {bulk && <Bulk slug={slug} what={bulk} macs={chosenHere} builds={pinnable} onClose={(done) => { setBulk(null); if (done) { setChosen(new Set()); list.reload(); } }} />}
+      {bulk && <Bulk slug={slug} {...bulk} builds={pinnable} onClose={(done) => { setBulk(null); if (done) { choice([]); list.reload(); } }} />}
     </>
   );
 }
