@@ -148,6 +148,15 @@ const scenarios = {
       words = await put(d.image('c.bin', '--chip', 'ESP8266', '--version', '3.0.0'));
       check(/ESP32/.test(words) && /ESP8266/.test(words), `another chip: ${words}`);
       check((await d.api('GET', '/products/lamp/builds')).items.length === 1, 'something that was refused is a build');
+      // Compiled again after it was chosen: the browser won't read it any more.
+      const built = d.image('again.bin', '--chip', 'ESP32', '--version', '3.1.0');
+      await page.locator('#file').setInputFiles(built);
+      await page.getByLabel('Version').fill('');
+      await sleep(1100);
+      d.image('again.bin', '--chip', 'ESP32', '--version', '3.1.1', '--size', '400000');
+      await page.getByRole('button', { name: 'Upload and look at it' }).click();
+      await sees(page, 'has changed since you chose it', 'a file that was built again');
+      check((await d.api('GET', '/products/lamp/builds')).items.length === 1, 'half a file is a build');
       const dropped = await page.evaluateHandle(() => {
         const data = new DataTransfer();
         data.items.add(new File(['<html>404 Not Found</html>'], 'Dropped.bin'));

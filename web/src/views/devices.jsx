@@ -113,7 +113,8 @@ export function Devices({ slug, query: asked }) {
           <Select label="Order" value={filter.sort} onInput={(v) => set({ sort: v })} options={SORTS} />
         </div>
         {may && <div class="bulk" role="group" aria-label="With the chosen devices">
-          <span aria-live="polite">{everything ? (unfiltered ? 'All of this product are chosen' : 'All that match are chosen') : chosenHere.length ? count(chosenHere.length, 'device') + ' chosen' : 'Choose devices to'}</span>
+          <span aria-live="polite">{everything ? (unfiltered ? 'All of this product are chosen' : 'All that match are chosen') : chosenHere.length ? count(chosenHere.length, 'device') + ' chosen' : 'Choose devices:'}</span>
+          {!chosenHere.length && items.length > 0 && <button class="link" onClick={() => choice(items.map((d) => d.mac))}>All of this page</button>}
           {more && !everything && <button class="link" onClick={() => setEverything(true)}>{unfiltered ? 'Choose all of this product' : 'Choose all that match, on every page'}</button>}
           {Object.entries(ACTS).map(([what, [word]]) => (
             <button key={what} class="plain" disabled={!chosenHere.length} onClick={() => act(what)}>{word} …</button>

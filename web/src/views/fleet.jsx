@@ -31,7 +31,7 @@ function Product({ product, stats, channels }) {
       <div class="numbers">
         <Number_ value={stats.devices} label={stats.devices === 1 ? 'device' : 'devices'} link={href(['p', p, 'devices'])} />
         <Number_ value={stats.in_flight} label="in flight" link={href(['p', p, 'devices'], { state: 'in_progress' })} tone="t-busy" />
-        <Number_ value={stats.failed_24h} label="failed in 24 h" link={href(['p', p, 'devices'], { state: 'failed' })} tone="t-bad" />
+        <Number_ value={stats.failed_24h} label="failed in 24 h" link={href(['p', p, 'devices'], { state: BROKEN.find((state) => stats.states[state] > 0) || 'failed' })} tone="t-bad" />
         <Number_ value={stats.seen_24h} label="seen in 24 h" />
       </div>
       {stats.devices > 0 && <>

@@ -102,7 +102,7 @@ export function Product({ slug }) {
   }, [slug, cursor], (e) => e.product === slug && e.kind !== 'transfer' && e.kind !== 'check_in', 2000);
   return (
     <>
-      <Title sub={read.data?.product.chip && `${read.data.product.chip}, ${count(read.data.stats.devices, 'device')}`}>{read.data?.product.name || slug}</Title>
+      <Title sub={read.data && [read.data.product.chip, count(read.data.stats.devices, 'device')].filter(Boolean).join(', ')}>{read.data?.product.name || slug}</Title>
       <Tabs slug={slug} at="builds" />
       <Read read={read} rows={8}>
         {({ product, channels, builds, stats }) => {

@@ -40,6 +40,10 @@ function curl(base, slug, file, version, notes) {
   return `${line} -F channel=none ${base}/api/v1/products/${seg(slug)}/builds`;
 }
 
+// Built anew since it was chosen, say: a browser then reads it no more, and calls that a broken connection.
+const CHANGED = { status: 400, message: 'The file on your disk has changed since you chose it.', hint: 'Choose it again, and what is there now is uploaded.' };
+const isThere = (file) => file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+
 function Refused({ error }) {
   return (
     <div role="alert" class="note bad refusal">
@@ -92,6 +96,10 @@ export function Upload({ slug }) {
   const start = async (e) => {
     e.preventDefault();
     setError(null);
+    if (!(await isThere(file))) {
+      setError(CHANGED);
+      return;
+    }
     const form = new FormData();
     if (version.trim()) form.append('version', version.trim());
     if (notes.trim()) form.append('notes', notes.trim());
