@@ -85,6 +85,7 @@ static const struct http_route rows[] = {
     {HTTP_GET,    "/api/v1/audit",      HTTP_ACCESS_ADMIN,  HTTP_BODY_NONE, 0, admin_audit_list, NULL},
     {HTTP_GET,    "/api/v1/stats",      HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_stats, NULL},
     {HTTP_GET,    "/api/v1/events",     HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_events, NULL},
+    {HTTP_GET,    "/api/v1/events/recent", HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_events_recent, NULL},
     {HTTP_GET,    "/api/v1/status",     HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_status, NULL},
     {HTTP_GET,    "/api/v1/candidates", HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, admin_candidates, NULL},
     {HTTP_GET,    "/api/v1/endpoints",  HTTP_ACCESS_VIEWER, HTTP_BODY_NONE, 0, endpoints, NULL},

@@ -244,8 +244,9 @@ struct otac_config {
     const char *key;     /* sent as `Authorization: Bearer`; or NULL */
     uint16_t port;       /* TCP port */
     uint32_t slot_size;  /* announced as free space, bytes; 0: not announced */
-    /** The message of a report about a failure: otac_err_text, otac_err_word, your own, or NULL to
-     *  send the number alone, which costs the device no texts. */
+    /** The message of a report about a failure: otac_err_text, otac_err_word, your own (a sentence,
+     *  not a log: it goes into the request line), or NULL to send the number alone, which costs the
+     *  device no texts. */
     const char *(*describe)(int err);
     /** Starts of a new image before otac_boot() gives up on it, up to 254 (OTAC_TRIAL_BOOTS is a
      *  good number). 0: no trial, a new image is final once it is installed. */

@@ -63,6 +63,7 @@ enum otad_err admin_stats(struct http_req *req, struct otad_errinfo *ei);
 /** Devices of this network that announce ArduinoOTA: see push/discovery.h. */
 enum otad_err admin_candidates(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_events(struct http_req *req, struct otad_errinfo *ei);
+enum otad_err admin_events_recent(struct http_req *req, struct otad_errinfo *ei);
 enum otad_err admin_status(struct http_req *req, struct otad_errinfo *ei);
 /** Signing in with a browser: a key becomes a cookie. */
 enum otad_err admin_session_create(struct http_req *req, struct otad_errinfo *ei);

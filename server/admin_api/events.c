@@ -7,9 +7,7 @@
 #include <string.h>
 
 #include "admin_api/admin_api.h"
-#include "admin_api/shapes.h"
-#include "base/mac.h"
-#include "fleet/events.h"
+#include "admin_api/event_reader.h"
 #include "fleet/otad.h"
 #include "http/reply.h"
 #include "http/stream.h"
@@ -20,13 +18,11 @@
 /* One client. Of what it has not seen there is only the cursor: no queue. */
 struct watch {
     struct http_req *req; /* lives as long as the stream */
-    struct otad *otad;
-    struct events_filter filter;
+    struct event_reader reader;
     uint64_t cursor;
     bool resumes, begun;
-    int64_t judged_ms;      /* when its key was last looked at */
-    struct product product; /* the one looked up last */
-    char *text;             /* the piece being sent */
+    int64_t judged_ms; /* when its key was last looked at */
+    char *text;        /* the piece being sent */
 };
 
 static void free_watch(void *arg)
@@ -56,11 +52,11 @@ static enum http_stream_next piece(struct watch *w, const char **data, size_t *n
  *     event: update
  *     data: {"kind":"update","at":"2026-11-21T08:00:00Z",…}
  */
-static char *frame(const struct watch *w, const struct event *event, bool lost)
+static char *frame(struct watch *w, const struct event *event, bool lost)
 {
     static const char lost_text[] = "event: lost\ndata: {}\n\n";
     char *text = NULL;
-    json_t *shape = event != NULL ? shape_event(event, w->product.slug) : NULL;
+    json_t *shape = event != NULL ? event_reader_shape(&w->reader, event) : NULL;
     char *json = shape != NULL ? json_dumps(shape, JSON_COMPACT) : NULL;
     json_decref(shape);
     int n = -1;
@@ -82,21 +78,11 @@ static char *greeting(const struct watch *w)
     return n >= 0 ? text : NULL;
 }
 
-static void find_slug(struct watch *w, const struct event *event)
-{
-    struct db *db;
-    if (event->product == w->product.id || event->product == 0 || event->slug[0] != '\0')
-        return;
-    if (otad_reader(w->otad, &db, NULL) != OTAD_E_OK ||
-        product_find_id(db, event->product, &w->product, NULL) != OTAD_E_OK)
-        w->product = (struct product){.id = 0};
-}
-
 /* A stream may last for days: a key that was revoked since must not go on seeing. */
 static bool still_allowed(struct watch *w)
 {
     struct otad_errinfo ei;
-    int64_t now_ms = clock_mono_ms(&w->otad->clock);
+    int64_t now_ms = clock_mono_ms(&w->reader.otad->clock);
     if (now_ms - w->judged_ms < HEARTBEAT_S * 1000)
         return true;
     w->judged_ms = now_ms;
@@ -119,15 +105,13 @@ static enum http_stream_next next(void *arg, bool due, const char **data, size_t
         return piece(w, data, n);
     }
     do {
-        found = events_after(w->otad->events, &w->cursor, &w->filter, &event, &lost);
+        found = events_after(w->reader.otad->events, &w->cursor, &w->reader.filter, &event, &lost);
     } while (found == EVENTS_MORE);
     if (lost && !w->resumes)
         return HTTP_STREAM_END; /* too slow: it learns what it lost when it comes back */
     w->resumes = false;
     if (found == EVENTS_NONE && !due && !lost)
         return HTTP_STREAM_WAIT;
-    if (found == EVENTS_FOUND)
-        find_slug(w, &event);
     w->text = frame(w, found == EVENTS_FOUND ? &event : NULL, lost);
     return piece(w, data, n);
 }
@@ -150,32 +134,11 @@ static enum otad_err read_cursor(struct http_req *req, struct watch *w, struct o
 {
     const char *header = http_req_header(req, "Last-Event-ID");
     const char *text = header != NULL ? header : http_req_query(req, "after");
-    w->cursor = events_newest(w->otad->events);
+    w->cursor = events_newest(w->reader.otad->events);
     w->resumes = text != NULL;
     if (text == NULL || read_id(text, &w->cursor))
         return OTAD_E_OK;
     return otad_fail(ei, OTAD_E_INVALID, "'%.40s' is no id of an event", text);
-}
-
-static enum otad_err read_product(struct http_req *req, struct watch *w, struct otad_errinfo *ei)
-{
-    const struct http_who *who = http_req_who(req);
-    const char *slug = http_req_query(req, "product");
-    struct db *db;
-    w->filter.product = who->product;
-    /* What belongs to no product (keys) is the audit's, and so for admins of all products. */
-    w->filter.only_products = who->role < HTTP_ACCESS_ADMIN;
-    if (slug == NULL)
-        return OTAD_E_OK;
-    enum otad_err err = otad_reader(w->otad, &db, ei);
-    if (err == OTAD_E_OK)
-        err = product_find(db, slug, &w->product, ei);
-    if (err != OTAD_E_OK)
-        return err;
-    if (who->product != 0 && who->product != w->product.id)
-        return otad_fail(ei, OTAD_E_FORBIDDEN, "The key '%s' is for another product", who->name);
-    w->filter.product = w->product.id;
-    return OTAD_E_OK;
 }
 
 static enum otad_err read_query(struct http_req *req, struct watch *w, struct otad_errinfo *ei)
@@ -185,11 +148,8 @@ static enum otad_err read_query(struct http_req *req, struct watch *w, struct ot
         if (strcmp(key, "product") != 0 && strcmp(key, "mac") != 0 && strcmp(key, "after") != 0)
             return otad_fail(ei, OTAD_E_INVALID, "Unknown filter '%.40s'", key);
     }
-    const char *mac = http_req_query(req, "mac");
-    if (mac != NULL && !mac_parse(mac, &w->filter.mac))
-        return otad_fail(ei, OTAD_E_INVALID, "'%.40s' is no MAC address", mac);
-    enum otad_err err = read_cursor(req, w, ei);
-    return err == OTAD_E_OK ? read_product(req, w, ei) : err;
+    enum otad_err err = event_reader_begin(req, &w->reader, ei);
+    return err == OTAD_E_OK ? read_cursor(req, w, ei) : err;
 }
 
 enum otad_err admin_events(struct http_req *req, struct otad_errinfo *ei)
@@ -199,13 +159,12 @@ enum otad_err admin_events(struct http_req *req, struct otad_errinfo *ei)
     if (w == NULL)
         return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
     w->req = req;
-    w->otad = http_req_app(req);
-    w->judged_ms = clock_mono_ms(&w->otad->clock);
     enum otad_err err = read_query(req, w, ei);
     if (err != OTAD_E_OK) {
         free_watch(w);
         return err;
     }
+    w->judged_ms = clock_mono_ms(&w->reader.otad->clock);
     const struct http_stream_source source = {
         .next = next, .free_arg = free_watch, .arg = w, .interval_s = HEARTBEAT_S, .endless = true};
     err = http_stream_reply(req, &source, &reply, ei);

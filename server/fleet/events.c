@@ -28,8 +28,8 @@ struct events {
 
 const char *event_kind_name(enum event_kind kind)
 {
-    static const char *const names[] = {"check_in", "transfer", "update",
-                                        "change",   "push",     "channel"};
+    static const char *const names[EVENT_KINDS] = {"check_in", "transfer", "update",
+                                                   "change",   "push",     "channel"};
     return names[kind];
 }
 

@@ -24,6 +24,7 @@ enum event_kind {
                      seen; transfer, update, build, version */
     EVENT_CHANNEL /* a channel stopped by itself: text is its name and why; build, version */
 };
+#define EVENT_KINDS (EVENT_CHANNEL + 1)
 
 /** One event. What a kind doesn't have is 0 or "". */
 struct event {

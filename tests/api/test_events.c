@@ -187,17 +187,67 @@ START_TEST(filters_and_bound_keys_narrow)
 }
 END_TEST
 
+/* Whoever opens a page wants to know what was before, within what his key may see. */
+START_TEST(what_was_before_is_listed)
+{
+    struct reply r =
+        send_json(&d, admin, "POST", "/api/v1/keys", "{\"name\":\"late\",\"role\":\"viewer\"}");
+    CK_STATUS("key", r, 201);
+    reply_free(&r);
+    open_stream(&s, admin, "");
+    check_in("other", "30:AE:A4:00:00:21", "1");
+    check_in("lamp", "30:AE:A4:00:00:22", "1");
+    COMES(&s, "30:AE:A4:00:00:22");
+    close_stream(&s);
+    r = get(&d, admin, EVENTS "/recent?limit=2");
+    CK_STATUS("recent", r, 200);
+    CK_TEXT("the newest", r, "items.0.mac", "30:AE:A4:00:00:22");
+    CK_TEXT("its product", r, "items.0.product", "lamp");
+    CK_TEXT("the one before", r, "items.1.mac", "30:AE:A4:00:00:21");
+    char path[96];
+    (void)snprintf(path, sizeof path, EVENTS "/recent?limit=1&cursor=%s",
+                   reply_text(&r, "items.0.id"));
+    reply_free(&r);
+    r = get(&d, admin, path);
+    CK_TEXT("the second page", r, "items.0.mac", "30:AE:A4:00:00:21");
+    ck_assert_ptr_nonnull(reply_text(&r, "next"));
+    reply_free(&r);
+    r = get(&d, admin, EVENTS "/recent?mac=30aea4000022");
+    ck_assert_msg(json_array_size(reply_at(&r, "items")) == 1 && json_is_null(reply_at(&r, "next")),
+                  "%s", r.body);
+    reply_free(&r);
+    r = get(&d, admin, EVENTS "/recent");
+    ck_assert_ptr_nonnull(strstr(r.body, "key.create"));
+    reply_free(&r);
+    r = get(&d, viewer, EVENTS "/recent");
+    ck_assert_ptr_null(strstr(r.body, "key.create"));
+    ck_assert_ptr_nonnull(strstr(r.body, "\"other\""));
+    reply_free(&r);
+    r = get(&d, bound, EVENTS "/recent?limit=500");
+    ck_assert_ptr_null(strstr(r.body, "\"other\""));
+    ck_assert_ptr_nonnull(strstr(r.body, "30:AE:A4:00:00:22"));
+    reply_free(&r);
+}
+END_TEST
+
 static const struct {
     const char *what, *query;
     int status;
 } refused[] = {
-    {"no key",            "",               401},
-    {"another product",   "?product=other", 403},
-    {"no such product",   "?product=none",  404},
-    {"no MAC",            "?mac=kitchen",   422},
-    {"an unknown filter", "?colour=red",    422},
-    {"no id",             "?after=x",       422},
-    {"a negative id",     "?after=-1",      422},
+    {"no key",                        "",                      401},
+    {"another product",               "?product=other",        403},
+    {"no such product",               "?product=none",         404},
+    {"no MAC",                        "?mac=kitchen",          422},
+    {"an unknown filter",             "?colour=red",           422},
+    {"no id",                         "?after=x",              422},
+    {"a negative id",                 "?after=-1",             422},
+    {"another product's recent ones", "/recent?product=other", 403},
+    {"recent ones of no product",     "/recent?product=none",  404},
+    {"recent ones of no MAC",         "/recent?mac=kitchen",   422},
+    {"a stream's id for a list",      "/recent?after=1",       422},
+    {"no cursor",                     "/recent?cursor=x",      422},
+    {"no kind",                       "/recent?kind=party",    422},
+    {"no limit",                      "/recent?limit=0",       422},
 };
 
 START_TEST(bad_requests_are_refused)
@@ -404,6 +454,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, failed_by_report_is_told);
     tcase_add_test(tc, changes_are_told_to_those_who_may_know);
     tcase_add_test(tc, filters_and_bound_keys_narrow);
+    tcase_add_test(tc, what_was_before_is_listed);
     tcase_add_loop_test(tc, bad_requests_are_refused, 0, (int)OTAD_COUNT(refused));
     tcase_add_test(tc, streams_are_counted_and_those_of_gone_clients_end);
     tcase_add_test(tc, reader_that_comes_back_misses_nothing);

@@ -514,6 +514,38 @@ const scenarios = {
     });
   },
 
+  // What was before somebody looked, and what comes while he does.
+  async activity() {
+    await withDaemon(async (d) => {
+      await d.api('POST', '/products', { slug: 'lamp' });
+      await d.publish('lamp', d.image('a.bin', '--chip', 'ESP32', '--version', '1.0.0'));
+      await d.checkIn('lamp', '30:AE:A4:00:00:01', '0');
+      await d.checkIn('lamp', '30:AE:A4:00:00:01', '1.0.0');
+      await until(async () => (await d.api('GET', '/events/recent?kind=update')).items[0]?.state === 'installed');
+      const page = await newPage(d);
+      await signIn(page, d, d.key('me', 'viewer'), '#/activity');
+      const feed = page.locator('.feed li');
+      await feed.first().waitFor();
+      const all = await feed.allInnerTexts();
+      check(all.some((t) => t.includes('build.upload')) && all.some((t) => t.includes('Installed')), `what was before is not there: ${all}`);
+      check(all.filter((t) => t.includes('has all of it') || t.includes('downloads')).length === 1, `a download is there more than once: ${all}`);
+      check(/installed|Installed|asked/.test(all[0]), `the newest is not the first: ${all[0]}`);
+      await d.checkIn('lamp', '30:AE:A4:00:00:02', '1.0.0');
+      await d.checkIn('lamp', '30:AE:A4:00:00:02', '1.0.0');
+      check(await until(async () => (await feed.allInnerTexts()).some((t) => t.includes('30:AE:A4:00:00:02'))), 'what comes is not there');
+      await page.getByRole('button', { name: 'Stop here' }).click();
+      const stopped = await feed.count();
+      await d.checkIn('lamp', '30:AE:A4:00:00:01', '1.0.0');
+      await sleep(500);
+      check((await feed.count()) === stopped, 'it goes on though it was stopped');
+      await page.getByRole('button', { name: 'Go on' }).click();
+      check(await until(async () => (await feed.count()) > stopped), 'what came while it was stopped is lost');
+      await page.getByLabel('Show').selectOption('Updates');
+      check((await feed.allInnerTexts()).every((t) => /Installed|Downloading|Scheduled|Delivered/.test(t)), 'updates only');
+      await done(page, 'activity');
+    });
+  },
+
   // A hundred thousand devices: a page at a time.
   async many() {
     await withDaemon(async (d) => {

@@ -16,16 +16,7 @@ function setState(next) {
   for (const tell of watchers) tell(next);
 }
 
-// What came since the page was opened, the newest first.
-const RECENT = 300;
-const recent = [];
-export const recentEvents = () => [...recent];
-
 function tell(event) {
-  if (event.kind !== 'lost') {
-    recent.unshift(event);
-    recent.length = Math.min(recent.length, RECENT);
-  }
   for (const listener of [...listeners]) listener(event);
 }
 
@@ -63,7 +54,6 @@ export function stopLive() {
   clearTimeout(timer);
   if (source) source.close();
   source = null;
-  recent.length = 0;
   setState('off');
 }
 

@@ -1,13 +1,28 @@
 // SPDX-License-Identifier: MIT
-// What happens now. Nothing of it is kept: the ledger and the audit are.
-import { useState } from 'preact/hooks';
+// What happens now, and what the server still remembers of before. The ledger and the audit last.
+import { useEffect, useState } from 'preact/hooks';
+import { get, query } from '../api.js';
 import { href } from '../router.js';
-import { Card, Note, Select, State, Tag, Title } from '../ui.jsx';
-import { recentEvents, useEvents, useLiveState } from '../live.js';
+import { Card, Loading, Note, Problem, Select, State, Tag, Title } from '../ui.jsx';
+import { useEvents, useLiveState } from '../live.js';
 import { bytes, cause, percent, stamp } from '../words.js';
 
-const KEPT = 300;
-const keyed = (e) => ({ ...e, key: e.id || Math.random() });
+const BEFORE = 100, KEPT = 300;
+// Newest first, each once: what comes live while the list is asked for stands in both.
+function merge(list, more) {
+  const known = new Set(list.map((e) => e.id));
+  return [...list, ...more.filter((e) => !known.has(e.id))].sort((a, b) => (BigInt(a.id) < BigInt(b.id) ? 1 : -1)).slice(0, KEPT);
+}
+
+// Of a download only where it stands now.
+function lines(events, kind) {
+  const transfers = new Set();
+  return events.filter((e) => {
+    const old = e.kind === 'transfer' && transfers.has(e.transfer);
+    if (e.kind === 'transfer') transfers.add(e.transfer);
+    return !old && (!kind || e.kind === kind);
+  });
+}
 
 function Line({ e }) {
   const where = e.mac ? <a class="mac" href={href(['p', e.product, 'devices', e.mac])}>{e.mac}</a> : null;
@@ -32,30 +47,41 @@ function Line({ e }) {
 const WORDS = { check_in: 'Check-ins', transfer: 'Downloads', update: 'Updates', change: 'Changes', push: 'Pushes', channel: 'Channels' };
 
 export function Activity() {
-  const [events, setEvents] = useState(() => recentEvents().map(keyed));
+  const [events, setEvents] = useState(null);
+  const [error, setError] = useState(null);
   const [kind, setKind] = useState('');
   const [held, setHeld] = useState(false);
   const live = useLiveState();
+  const look = () => get('/events/recent' + query({ limit: BEFORE, kind })).then((l) => {
+    setError(null);
+    setEvents((list) => merge(list || [], l.items));
+  }, setError);
+  useEffect(() => {
+    if (!held) look();
+  }, [held, kind]);
   useEvents((e) => {
-    if (held || e.kind === 'lost') return;
-    setEvents((list) => [keyed(e), ...list].slice(0, KEPT));
+    if (held) return;
+    if (e.kind === 'lost') look();
+    else setEvents((list) => merge(list || [], [e]));
   });
-  const shown = kind ? events.filter((e) => e.kind === kind) : events;
+  const shown = lines(events || [], kind);
+  const today = new Date().toISOString().slice(0, 10);
   return (
     <>
-      <Title sub="What happens, as it happens.">Activity</Title>
+      <Title sub="What happens, as it happens, in UTC.">Activity</Title>
       <Card>
         <div class="row filters">
           <Select label="Show" value={kind} onInput={setKind} options={[['', 'everything'], ...Object.entries(WORDS)]} />
           <div class="buttons left">
             <button class="plain" aria-pressed={held} onClick={() => setHeld(!held)}>{held ? 'Go on' : 'Stop here'}</button>
-            <button class="plain" onClick={() => setEvents([])}>Clear</button>
+            <button class="plain" disabled={!shown.length} onClick={() => setEvents([])}>Clear</button>
           </div>
         </div>
-        {shown.length === 0 ? <Note>{live === 'live' ? 'Quiet. The next check-in, download or change appears here.' : 'Not connected.'}</Note> : (
-          <ol class="feed" role="log" aria-label="Events">
-            {shown.map((e) => <li key={e.key}><time dateTime={e.at}>{stamp(e.at).slice(11, 19)}</time> {e.product && <Tag>{e.product}</Tag>} <span><Line e={e} /></span></li>)}
-          </ol>
+        <Problem error={error} retry={look} />
+        {!events && !error ? <Loading rows={6} lines /> : shown.length === 0 ? <Note>{live === 'live' ? 'Quiet. The next check-in, download or change appears here.' : 'Not connected.'}</Note> : (
+          <div role="log" aria-label="Events"><ol class="feed">
+            {shown.map((e) => <li key={e.id}><time dateTime={e.at}>{stamp(e.at).slice(e.at.startsWith(today) ? 11 : 0, 19)}</time> {e.product && <Tag>{e.product}</Tag>} <span><Line e={e} /></span></li>)}
+          </ol></div>
         )}
       </Card>
     </>
