@@ -231,8 +231,8 @@ struct otac_signing;
 extern const struct otac_signing otac_signing;
 
 /** Who this device is and where its server stands. Must outlive the struct otac it is given to.
- *  A text may not be empty, hold control characters, or have more than 255 bytes; the optional ones
- *  may be NULL. */
+ *  A text may not be empty, hold control characters, or have more than 255 bytes, the version not
+ *  more than OTAC_VERSION_MAX; the optional ones may be NULL. */
 struct otac_config {
     /* The texts stand first: src/client.c goes through them in this order. */
     const char *host;    /* name or address, an IPv6 address without brackets */
@@ -243,7 +243,8 @@ struct otac_config {
     const char *chip;    /* the exact chip, e.g. "ESP32-C3"; or NULL */
     const char *key;     /* sent as `Authorization: Bearer`; or NULL */
     uint16_t port;       /* TCP port */
-    uint32_t slot_size;  /* announced as free space, bytes; 0: not announced */
+    uint32_t
+        slot_size; /* bytes that an image may have, announced as free space; 0: not announced */
     /** The message of a report about a failure: otac_err_text, otac_err_word, your own (a sentence,
      *  not a log: it goes into the request line), or NULL to send the number alone, which costs the
      *  device no texts. */
@@ -347,7 +348,9 @@ int otac_init(struct otac *c, const struct otac_config *config, const struct ota
  *  downloads it into the slot that does not run, verifies it and makes it boot next. Whatever
  *  fails, and whenever the power goes, the slot that ran before still boots.
  *  A build that was taken and proved bad is reported as failed at once; a connection that broke
- *  is not, since that says nothing about the build: the next round goes on where it broke.
+ *  is not, since that says nothing about the build: the next round goes on where it broke. Nor is
+ *  an answer that names no build (a hotel's sign-in page). A report stays due until otad has taken
+ *  or refused it: 204, or a status with X-Otad-Reason, but for 429 and what is above 499.
  *  While the image that runs is on trial, nothing is installed (OTAC_E_TRIAL): the other slot is
  *  the way back. A build that was rolled back is not installed again (OTAC_E_REJECTED), until
  *  another one was confirmed; the same bytes as another build of the server are another one.
@@ -374,6 +377,13 @@ const struct otac_image *otac_active(const struct otac *c);
  *  @return OTAC_OK, OTAC_E_FLASH_VERIFY (differs, or holds nothing known), OTAC_E_FLASH_READ,
  *          OTAC_E_HASH */
 int otac_slot_check(struct otac *c, unsigned slot) OTAC_MUSTCHECK;
+
+/** For a platform that knows what runs without the record, when otac_slot_check() says that it
+ * isn't what the record says (flashed by cable, say): forgets what the slots hold, as on a device
+ * from the factory. What must not be forgotten stays: the counter of signatures, the build that was
+ *  rolled back, the report that is due. Call otac_init() again.
+ *  @return OTAC_OK, OTAC_E_RECORD_IO */
+int otac_start_over(struct otac *c) OTAC_MUSTCHECK;
 
 /** The boot loader's part: which slot starts now. Call it at each start, before otac_init(), in the
  *  boot loader or first thing in the program that stands for one. Counts the start of an image on

@@ -9,7 +9,8 @@
 #include "otad_client.h"
 
 #define OTAC_POSIX_HOST_MAX 255
-#define OTAC_POSIX_STEP 65536 /* bytes after which a download is sure to go on from */
+#define OTAC_POSIX_STEP                                                                            \
+    65536 /* a power of two: bytes after which a download is sure to go on from */
 #define OTAC_POSIX_KEYS_MAX 4
 #define OTAC_POSIX_MAC_TEXT 18 /* "5C:CF:7F:A1:B2:C3" and its NUL */
 

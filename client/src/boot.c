@@ -15,7 +15,6 @@ int otac_roll_back(struct otac *c, int reason)
     const uint8_t before = next.active == 0;
     next.rejected = otac_fingerprint(failed);
     otac_record_report(&next, OTAC_REPORT_ROLLED_BACK, reason, failed);
-    failed->state = 0;
     next.active = otac_known(&next, before) != NULL ? before : OTAC_NO_SLOT;
     next.trial = 0;
     int err = otac_record_store(c, &next);

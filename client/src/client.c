@@ -18,12 +18,12 @@ const struct otac_image *otac_active(const struct otac *c)
 /* ---- configuration ------------------------------------------------------------------------- */
 
 /* The texts are the first members: those that must be there, and then the others. */
-enum { TEXTS = 7, MANDATORY = 4, TEXT_MAX = 255 };
+enum { TEXTS = 7, VERSION = 3, MANDATORY = 4, TEXT_MAX = 255 };
 
-static bool is_text_sound(const char *text)
+static bool is_text_sound(const char *text, size_t max)
 {
     size_t n = 0;
-    while ((uint8_t)text[n] >= ' ' && n < TEXT_MAX)
+    while ((uint8_t)text[n] >= ' ' && n < max)
         n++;
     return n > 0 && text[n] == '\0';
 }
@@ -33,7 +33,8 @@ static bool is_config_sound(const struct otac_config *config)
     for (size_t i = 0; i < TEXTS; i++) {
         const void *at = (const char *)config + i * sizeof config->host;
         const char *text = *(const char *const *)at;
-        if (text == NULL ? i < MANDATORY : !is_text_sound(text))
+        if (text == NULL ? i < MANDATORY
+                         : !is_text_sound(text, i == VERSION ? OTAC_VERSION_MAX : TEXT_MAX))
             return false;
     }
     return config->port != 0;
@@ -77,7 +78,9 @@ int otac_init(struct otac *c, const struct otac_config *config, const struct ota
         return OTAC_E_CONFIG;
     int err = otac_start(c, port, buf, buf_n);
     c->config = config;
-    if (err == OTAC_OK && config->signing != NULL)
+    if (err != OTAC_OK)
+        return err;
+    if (config->signing != NULL)
         err = config->signing->start(c);
     else if (config->sign_keys != NULL)
         err = OTAC_E_CONFIG; /* never quietly without the signatures that were asked for */
@@ -86,11 +89,12 @@ int otac_init(struct otac *c, const struct otac_config *config, const struct ota
 
 /* ---- reports ------------------------------------------------------------------------------- */
 
-/* True when sending the same report again could end differently.
+/* True when sending the same report again could end differently: the server has trouble, or it was
+ * another's answer, without the reason that ours gives (a proxy, a hotel's sign-in page).
  * outcome: a status, or an error, which as a number without a sign is larger than any status */
-static bool is_worth_repeating(uint32_t outcome)
+static bool is_worth_repeating(uint32_t outcome, const struct otac_answer *a)
 {
-    return outcome == 429 || otac_is_redirect(outcome) || outcome >= 500;
+    return outcome == 429 || outcome >= 500 || (outcome != 204 && a->reason[0] == '\0');
 }
 
 /* Sends the record's report, and makes the stored record say what is still to be reported: when the
@@ -103,7 +107,7 @@ static void deliver(struct otac *c, bool is_new)
     size_t body_n;
     int err = otac_exchange(c, true, &answer, &body_n);
     uint32_t outcome = err != OTAC_OK ? (uint32_t)err : answer.status;
-    bool kept = is_worth_repeating(outcome);
+    bool kept = is_worth_repeating(outcome, &answer);
     otac_log(c, kept ? OTAC_EV_REPORT_KEPT : OTAC_EV_REPORTED, outcome);
     if (!kept)
         c->record.report_kind = OTAC_REPORT_NONE;
@@ -132,7 +136,8 @@ static void report_failure(struct otac *c, int err)
     if (is_of_the_network(err))
         return;
     otac_drop_progress(c);
-    if (is_of_the_resume(c, err))
+    /* One that waits says more than this, which the next round meets again. */
+    if (is_of_the_resume(c, err) || c->record.report_kind != OTAC_REPORT_NONE)
         return;
     otac_record_report(&c->record, OTAC_REPORT_FAILED, err, &c->answer.image);
     deliver(c, true);
@@ -146,10 +151,11 @@ OTAC_APART static bool was_answered(int rc)
     return rc >= OTAC_E_TRIAL && (rc <= OTAC_E_REFUSED || rc >= 0) && rc != OTAC_E_BUSY;
 }
 
-/* An offer that something on the way spoilt. */
+/* An offer that something on the way spoilt. What names no build is nobody's offer. */
 static bool is_spoilt(const struct otac *c, int rc)
 {
-    return c->answer.status == 200 && rc <= OTAC_E_CHUNKED && rc >= OTAC_E_BAD_MD5;
+    return c->answer.status == 200 && (c->answer.have >> OTAC_FIELD_BUILD & 1) != 0 &&
+           rc <= OTAC_E_CHUNKED && rc >= OTAC_E_BAD_MD5;
 }
 
 static bool is_same(const struct otac_image *a, const struct otac_image *b)
@@ -216,12 +222,14 @@ static int round_of(struct otac *c)
         if (rc == OTAC_OFFER)
             rc = check_in(c, &body_n);
     }
-    bool failed = is_spoilt(c, rc);
+    bool failed;
     if (rc == OTAC_OFFER) {
         otac_log(c, OTAC_EV_OFFER, c->answer.image.size);
         rc = otac_install(c, body_n);
-        failed = rc < 0;
-        c->restart_due = rc > 0;
+        failed = rc != OTAC_UPDATED;
+        c->restart_due = !failed;
+    } else {
+        failed = is_spoilt(c, rc);
     }
     if (failed)
         report_failure(c, rc);

@@ -180,6 +180,9 @@ int otac_install(struct otac *c, size_t body_n)
     const unsigned slot = slot_of(c, image);
     const uint32_t done = a->status == 206 ? image->state : 0;
     int err = OTAC_OK;
+    /* Nothing is forgotten for an image that can't be taken. */
+    if (c->config->slot_size != 0 && a->image.size > c->config->slot_size)
+        return OTAC_E_NO_SPACE;
     if (c->config->signing != NULL)
         err = c->config->signing->check(c);
     /* A save that failed may have been stored all the same, and then names the free slot. */

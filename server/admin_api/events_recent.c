@@ -68,30 +68,32 @@ static enum otad_err fill(struct list *list, struct event_reader *r, const struc
     return err;
 }
 
-enum otad_err admin_events_recent(struct http_req *req, struct otad_errinfo *ei)
+static enum otad_err answer(struct http_req *req, struct list *list, struct otad_errinfo *ei)
 {
-    static const char *const known[] = {"product", "mac", "kind", NULL};
     struct event_reader r;
-    struct list list;
     int64_t before;
     int kind;
-    enum otad_err err = list_begin(req, known, &list, ei);
-    if (err != OTAD_E_OK)
-        return err;
-    struct kept kept = {.room = (size_t)list.limit + 1};
-    kept.events = calloc(kept.room, sizeof *kept.events);
-    if (kept.events == NULL)
-        err = otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
-    if (err == OTAD_E_OK)
-        err = list_cursor_number(&list, INT64_MAX, &before, ei);
+    enum otad_err err = list_cursor_number(list, INT64_MAX, &before, ei);
     if (err == OTAD_E_OK)
         err = read_kind(req, &kind, ei);
     if (err == OTAD_E_OK)
         err = event_reader_begin(req, &r, ei);
-    if (err == OTAD_E_OK) {
-        gather(&r, kind, (uint64_t)before, &kept);
-        err = fill(&list, &r, &kept);
-    }
+    if (err != OTAD_E_OK)
+        return err;
+    struct kept kept = {.room = (size_t)list->limit + 1};
+    kept.events = calloc(kept.room, sizeof *kept.events);
+    if (kept.events == NULL)
+        return otad_fail(ei, OTAD_E_NOMEM, "Out of memory");
+    gather(&r, kind, (uint64_t)before, &kept);
+    err = fill(list, &r, &kept);
     free(kept.events);
-    return list_send(req, &list, err);
+    return err;
+}
+
+enum otad_err admin_events_recent(struct http_req *req, struct otad_errinfo *ei)
+{
+    static const char *const known[] = {"product", "mac", "kind", NULL};
+    struct list list;
+    enum otad_err err = list_begin(req, known, &list, ei);
+    return err != OTAD_E_OK ? err : list_send(req, &list, answer(req, &list, ei));
 }

@@ -129,6 +129,56 @@ START_TEST(other_image_is_refused_before_anything_is_erased)
 }
 END_TEST
 
+static void install_first(void)
+{
+    offer(1, ours, 5, IMAGE_RIGHT);
+    ck_assert_int_eq(live_once(), RESTARTS);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert_msg(runs(1), "%s", fake_8266.said);
+}
+
+START_TEST(damaged_record_is_mended_with_keys_too)
+{
+    install_first();
+    for (unsigned i = 0; i < 2; i++)
+        fake_8266.file[i].data[20] ^= 1;
+    offer(0, ours, 6, IMAGE_RIGHT);
+    ck_assert_int_eq(live_once(), RESTARTS);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert_msg(runs(0), "%s", fake_8266.said);
+}
+END_TEST
+
+/* The image of counter 6 never ran, but an older one is older than it all the same. */
+START_TEST(counter_outlives_a_power_cut_before_the_copy)
+{
+    install_first();
+    offer(0, ours, 6, IMAGE_RIGHT);
+    ck_assert_int_eq(live_once(), RESTARTS);
+    fake_8266_boot(true);
+    ck_assert(runs(1));
+    offer(0, ours, 5, IMAGE_RIGHT);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert_msg(strstr(fake_8266.said, otac_err_text(OTAC_E_OLD_COUNTER)) != NULL, "%s",
+                  fake_8266.said);
+    ck_assert(runs(1));
+    offer(0, ours, 6, IMAGE_RIGHT);
+    ck_assert_int_eq(live_once(), RESTARTS);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert(runs(0));
+}
+END_TEST
+
+/* The boot loader would unpack it, and what runs would not be what was proved. */
+START_TEST(compressed_image_is_refused)
+{
+    images[1][0] = 0x1f;
+    offer(1, ours, 5, IMAGE_RIGHT);
+    expect_refused(OTAC_E_FLASH_WRITE);
+    ck_assert(runs(0));
+}
+END_TEST
+
 START_TEST(broken_keys_are_noticed_at_the_start)
 {
     static char text[2 * PUBLIC_KEY_TEXT];
@@ -161,6 +211,9 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tcase, image_signed_by_any_key_is_taken, 0, 2);
     tcase_add_loop_test(tcase, other_image_is_refused_before_anything_is_erased, 0,
                         sizeof refused_rows / sizeof refused_rows[0]);
+    tcase_add_test(tcase, damaged_record_is_mended_with_keys_too);
+    tcase_add_test(tcase, counter_outlives_a_power_cut_before_the_copy);
+    tcase_add_test(tcase, compressed_image_is_refused);
     tcase_add_loop_test(tcase, broken_keys_are_noticed_at_the_start, 0, 5);
     suite_add_tcase(suite, tcase);
     return suite;

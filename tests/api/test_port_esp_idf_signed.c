@@ -179,6 +179,49 @@ START_TEST(counter_outlives_a_power_cut_before_otadata)
 }
 END_TEST
 
+START_TEST(damaged_record_is_mended_with_keys_too)
+{
+    install_first();
+    fake_idf.nvs[20] ^= 1;
+    offer(2, ours, 6, IMAGE_RIGHT);
+    ck_assert_int_eq(live_once(), RESTARTS);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert_msg(runs(2), "%s", fake_idf.log);
+}
+END_TEST
+
+/* Whoever flashes a device by cable doesn't open it to images of before. */
+START_TEST(counter_outlives_a_cable)
+{
+    install_first();
+    memcpy(fake_idf.flash[fake_idf.running], images[2], IMAGE_N);
+    offer(0, ours, 4, IMAGE_RIGHT);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert_msg(strstr(fake_idf.log, otac_err_text(OTAC_E_OLD_COUNTER)) != NULL, "%s",
+                  fake_idf.log);
+    ck_assert(runs(2));
+    offer(1, ours, 5, IMAGE_RIGHT);
+    ck_assert_int_eq(live_once(), RESTARTS);
+}
+END_TEST
+
+/* A build with a wrong address meets something that answers: that makes it no good one. */
+START_TEST(foreign_answer_confirms_nothing)
+{
+    offer(1, ours, 5, IMAGE_RIGHT);
+    ck_assert_int_eq(live_once(), RESTARTS);
+    offer(1, ours, 5, IMAGE_PORTAL);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert_msg(runs(1), "%s", fake_idf.log);
+    ck_assert_int_eq(fake_idf_state(), ESP_OTA_IMG_PENDING_VERIFY);
+    offer(1, ours, 5, IMAGE_RIGHT);
+    ck_assert_int_eq(live_once(), SLEEPS);
+    ck_assert_msg(runs(0), "%s", fake_idf.log);
+    const struct image_seen seen = image_server_seen(&server);
+    ck_assert_msg(strstr(seen.report, "result=rolled_back&code=-260") != NULL, "%s", seen.report);
+}
+END_TEST
+
 START_TEST(broken_keys_are_noticed_at_the_start)
 {
     static char text[2 * PUBLIC_KEY_TEXT];
@@ -212,6 +255,9 @@ static Suite *make_suite(void)
     tcase_add_test(tcase, older_signed_image_is_refused);
     tcase_add_test(tcase, counter_outlives_a_rollback);
     tcase_add_loop_test(tcase, counter_outlives_a_power_cut_before_otadata, 0, 2);
+    tcase_add_test(tcase, damaged_record_is_mended_with_keys_too);
+    tcase_add_test(tcase, counter_outlives_a_cable);
+    tcase_add_test(tcase, foreign_answer_confirms_nothing);
     tcase_add_loop_test(tcase, broken_keys_are_noticed_at_the_start, 0, 5);
     suite_add_tcase(suite, tcase);
     return suite;

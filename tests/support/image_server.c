@@ -245,6 +245,10 @@ static enum image_cut write_answer(struct image_server *s, struct answer *a,
     char sha256[2 * 32 + 1], line[96];
     write_hex(EVP_sha256(), o->image, o->n, sha256);
     (void)snprintf(line, sizeof line, "If-None-Match: \"%s\"\r\n", sha256);
+    if (o->fault == IMAGE_PORTAL) {
+        write_text(a, "HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n<html></html>");
+        return IMAGE_WHOLE;
+    }
     if (strncmp(request, "POST ", 5) == 0) {
         take_report(s, request);
         write_text(a, "HTTP/1.1 204 No Content\r\n\r\n");

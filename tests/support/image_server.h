@@ -26,6 +26,7 @@ enum image_fault {
     IMAGE_CHUNKED,
     IMAGE_REDIRECT,
     IMAGE_NOT_HTTP,
+    IMAGE_PORTAL, /* a sign-in page, whatever is asked */
     IMAGE_SILENT, /* takes the request and never answers */
 };
 

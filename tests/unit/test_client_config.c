@@ -70,6 +70,7 @@ END_TEST
 /* ---- configuration ------------------------------------------------------------------------- */
 
 #define X16 "xxxxxxxxxxxxxxxx"
+#define X64 X16 X16 X16 X16
 #define X255 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 "xxxxxxxxxxxxxxx"
 
 struct config_row {
@@ -83,8 +84,10 @@ struct config_row {
 /* clang-format off */
 static const struct config_row config_rows[] = {
     {"least", {GOOD}, OTAC_OK},
-    {"longest text", {.host = "h", .port = 1, .product = "p", .mac = "m", .version = X255}, OTAC_OK},
-    {"too long a text", {.host = "h", .port = 1, .product = "p", .mac = "m", .version = X255 "y"}, OTAC_E_CONFIG},
+    {"longest text", {.host = X255, .port = 1, .product = "p", .mac = "m", .version = "1"}, OTAC_OK},
+    {"too long a text", {.host = X255 "y", .port = 1, .product = "p", .mac = "m", .version = "1"}, OTAC_E_CONFIG},
+    {"longest version", {.host = "h", .port = 1, .product = "p", .mac = "m", .version = X64}, OTAC_OK},
+    {"too long a version", {.host = "h", .port = 1, .product = "p", .mac = "m", .version = X64 "y"}, OTAC_E_CONFIG},
     {"no host", {.port = 1, .product = "p", .mac = "m", .version = "1"}, OTAC_E_CONFIG},
     {"empty host", {.host = "", .port = 1, .product = "p", .mac = "m", .version = "1"}, OTAC_E_CONFIG},
     {"host of two lines", {.host = "h\r\nX: 1", .port = 1, .product = "p", .mac = "m", .version = "1"}, OTAC_E_CONFIG},
@@ -151,6 +154,9 @@ START_TEST(keys_need_a_port_that_verifies_and_a_larger_buffer)
     ck_assert_int_eq(otac_init(&client, &w.config, &w.port.port, w.work, least - 1), OTAC_E_CONFIG);
     ck_assert_int_eq(otac_init(&client, &w.config, &w.port.port, w.work, least), OTAC_OK);
     ck_assert_uint_eq(client.buf_n, OTAC_BUF_MIN);
+    w.port.record[20] ^= 1; /* with keys too it is called what it is: ports mend it */
+    ck_assert_int_eq(otac_init(&client, &w.config, &w.port.port, w.work, least), OTAC_E_RECORD);
+    w.port.record[20] ^= 1;
     w.config.signing = NULL;
     ck_assert_int_eq(otac_init(&client, &w.config, &w.port.port, w.work, least), OTAC_E_CONFIG);
 }

@@ -19,21 +19,25 @@ static bool contains(const char *text, const char *part)
     return strstr(text, part) != NULL;
 }
 
+#define REASON "X-Otad-Reason: no_update\r\n\r\n" /* what otad gives, and nobody else */
+
 struct report_row {
     const char *what, *answer; /* to the report; NULL: the connection is refused */
     bool kept;
 };
 
 static const struct report_row report_rows[] = {
-    {"taken",          client_world_taken,                         false},
-    {"taken with 200", "HTTP/1.1 200 OK\r\n\r\n",                  false},
-    {"no such update", "HTTP/1.1 404 Not Found\r\n\r\n",           false},
-    {"not understood", "HTTP/1.1 422 Unprocessable\r\n\r\n",       false},
-    {"too soon",       "HTTP/1.1 429 Too Many Requests\r\n\r\n",   true },
-    {"busy",           "HTTP/1.1 503 Service Unavailable\r\n\r\n", true },
-    {"redirected",     "HTTP/1.1 302 Found\r\n\r\n",               true },
-    {"no answer",      "",                                         true },
-    {"refused",        NULL,                                       true },
+    {"taken",          client_world_taken,                          false},
+    {"no such update", "HTTP/1.1 404 Not Found\r\n" REASON,         false},
+    {"not understood", "HTTP/1.1 400 Bad Request\r\n" REASON,       false},
+    {"a sign-in page", "HTTP/1.1 200 OK\r\n\r\n<html>",             true },
+    {"a proxy's 404",  "HTTP/1.1 404 Not Found\r\n\r\n",            true },
+    {"a proxy's 401",  "HTTP/1.1 401 Unauthorized\r\n\r\n",         true },
+    {"too soon",       "HTTP/1.1 429 Too Many Requests\r\n" REASON, true },
+    {"busy",           "HTTP/1.1 503 Service Unavailable\r\n\r\n",  true },
+    {"redirected",     "HTTP/1.1 302 Found\r\n\r\n",                true },
+    {"no answer",      "",                                          true },
+    {"refused",        NULL,                                        true },
 };
 
 /* A report of success that can't be delivered stays for the next round, over restarts too. */
@@ -80,8 +84,8 @@ START_TEST(failure_report_is_kept_and_sent_after_the_next_check_in)
 }
 END_TEST
 
-/* A failure that is delivered at once also settles an older report that was still stored. */
-START_TEST(delivered_failure_replaces_a_stored_report)
+/* The older one says more: the new failure comes again with the next round. */
+START_TEST(failure_waits_for_the_report_before_it)
 {
     client_world_script_offer(&w);
     ck_assert_int_eq(otac_update(&w.client), OTAC_UPDATED);
@@ -92,11 +96,41 @@ START_TEST(delivered_failure_replaces_a_stored_report)
     client_world_script_offer(&w);
     client_world_script(&w, "HTTP/1.1 429 Too Many Requests\r\n\r\n"); /* the success */
     client_world_script_offer(&w);
+    ck_assert_int_eq(otac_update(&w.client), OTAC_E_SHA256);
+    ck_assert_uint_eq(w.port.connects, 3);
+    client_port_rewind(&w.port);
+    client_world_start(&w);
+    client_world_script_offer(&w);
+    client_world_script(&w, client_world_taken); /* the success */
+    client_world_script_offer(&w);
     client_world_script(&w, client_world_taken); /* the failure */
     ck_assert_int_eq(otac_update(&w.client), OTAC_E_SHA256);
+    ck_assert(contains(w.port.sent[1], "result=success&code=0"));
     ck_assert(contains(w.port.sent[3], "result=failed&code=-245"));
     client_world_start(&w);
     ck_assert_uint_eq(w.client.record.report_kind, 0);
+}
+END_TEST
+
+/* A page that isn't the server's says nothing of any build, and costs nothing that is there. */
+START_TEST(sign_in_page_takes_no_report_and_no_download)
+{
+    client_port_resumable(&w.port);
+    client_world_script_offer(&w);
+    ck_assert_int_eq(otac_update(&w.client), OTAC_UPDATED);
+    client_world_start(&w);
+    client_port_rewind(&w.port);
+    client_world_make_offer(&w, w.old_image, CLIENT_WORLD_OLD, "1.0.1", "43");
+    client_world_script(&w, client_world_nothing_new);
+    client_world_script(&w, "HTTP/1.1 503 Busy\r\n\r\n");
+    ck_assert_int_eq(otac_update(&w.client), OTAC_UP_TO_DATE);
+    w.client.record.slot[0].state = CLIENT_PORT_BLOCK; /* half a download */
+    const struct otac_record before = w.client.record;
+    ck_assert_uint_ne(before.report_kind, 0);
+    client_world_script(&w, "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>");
+    ck_assert_int_eq(otac_update(&w.client), OTAC_E_NO_SHA256);
+    ck_assert_mem_eq(&w.client.record, &before, offsetof(struct otac_record, crc));
+    ck_assert_uint_eq(w.port.connects, 3);
 }
 END_TEST
 
@@ -194,9 +228,10 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, success_report_is_sent_until_it_is_settled, 0,
                         sizeof report_rows / sizeof report_rows[0]);
     tcase_add_test(tc, failure_report_is_kept_and_sent_after_the_next_check_in);
-    tcase_add_test(tc, delivered_failure_replaces_a_stored_report);
+    tcase_add_test(tc, failure_waits_for_the_report_before_it);
     tcase_add_loop_test(tc, report_waits_for_a_check_in_that_was_answered, 0,
                         sizeof unreported / sizeof unreported[0]);
+    tcase_add_test(tc, sign_in_page_takes_no_report_and_no_download);
     tcase_add_test(tc, failure_of_a_build_that_is_nowhere_names_its_number);
     tcase_add_test(tc, report_is_sent_again_rather_than_lost);
     tcase_add_test(tc, success_report_without_an_image_names_the_build_only);

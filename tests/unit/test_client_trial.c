@@ -53,7 +53,7 @@ START_TEST(unconfirmed_image_is_rolled_back_and_reported)
     ck_assert_int_eq(boot(), NEW_SLOT);
     ck_assert_int_eq(boot(), OLD_SLOT);
     ck_assert(client_port_saw(&w.port, OTAC_EV_ROLLED_BACK, OTAC_E_UNCONFIRMED));
-    ck_assert_uint_eq(w.client.record.slot[NEW_SLOT].state, 0);
+    ck_assert_int_eq(otac_slot_check(&w.client, NEW_SLOT), OTAC_OK); /* better than none at all */
     ck_assert_int_eq(otac_update(&w.client), OTAC_E_REJECTED);
     ck_assert_str_eq(w.report, "result=rolled_back&code=-260&message=not_confirmed"
                                "&build=18446744073709551615");
@@ -226,6 +226,16 @@ START_TEST(damaged_first_image_makes_way_for_the_factory)
 }
 END_TEST
 
+/* The way back rots while the new image runs, which then finds itself unfit. */
+START_TEST(rejected_image_boots_rather_than_none)
+{
+    ck_assert_int_eq(boot(), NEW_SLOT);
+    w.port.slot[OLD_SLOT][77] ^= 4;
+    ck_assert_int_eq(otac_reject(&w.client), OTAC_OK);
+    ck_assert_int_eq(boot(), NEW_SLOT);
+}
+END_TEST
+
 /* A trial that is over, and nowhere to go: better the new image than none. */
 START_TEST(trial_without_a_way_back_goes_on)
 {
@@ -388,6 +398,7 @@ static Suite *make_suite(void)
     tcase_add_test(tc, nothing_whole_is_an_error_and_changes_nothing);
     tcase_add_test(tc, damaged_first_image_makes_way_for_the_factory);
     tcase_add_test(tc, trial_without_a_way_back_goes_on);
+    tcase_add_test(tc, rejected_image_boots_rather_than_none);
     tcase_add_test(tc, boot_loader_that_goes_back_is_followed);
     tcase_add_test(tc, image_that_does_not_run_is_no_success);
     tcase_add_test(tc, boot_loader_goes_back_to_what_the_record_does_not_know);

@@ -96,6 +96,7 @@ END_TEST
 
 /* ---- what each answer leads to ------------------------------------------------------------- */
 
+#define BUILD "X-Otad-Build: 5\r\n"
 #define ETAG "ETag: \"00000000000000000000000000000000000000000000000000000000000000ff\"\r\n"
 
 struct row {
@@ -107,44 +108,47 @@ struct row {
 
 /* clang-format off: one row, one case */
 static const struct row rows[] = {
-    {"nothing new",     client_world_nothing_new,                                        0,                OTAC_UP_TO_DATE,   false},
-    {"refused",         "HTTP/1.1 403 Forbidden\r\nX-Otad-Reason: blocked\r\n\r\n",      0,                OTAC_E_REFUSED,
-     false                                                                                                                         },
-    {"not found",       "HTTP/1.1 404 Not Found\r\n\r\n",                                0,                OTAC_E_NOT_FOUND,  false},
-    {"gone",            "HTTP/1.1 410 Gone\r\n\r\n",                                     0,                OTAC_E_GONE,       false},
-    {"busy",            "HTTP/1.1 503 Busy\r\nRetry-After: 30\r\n\r\n",                  0,                OTAC_E_BUSY,       false},
-    {"redirect",        "HTTP/1.1 302 Found\r\nLocation: http://portal/\r\n\r\n",        0,                OTAC_E_REDIRECT,
-     false                                                                                                                         },
-    {"garbage",         "SSH-2.0-dropbear\r\n",                                          0,                OTAC_E_NOT_HTTP,   false},
-    {"closed at once",  "",                                                              0,                OTAC_E_NO_ANSWER,  false},
-    {"reset at once",   "",                                                              OTAC_E_CONN_LOST, OTAC_E_CONN_LOST,  false},
-    {"silent",          "",                                                              OTAC_E_TIMEOUT,   OTAC_E_TIMEOUT,    false},
-    {"head cut",        "HTTP/1.1 200 OK\r\nContent-Le",                                 0,                OTAC_E_CUT_HEAD,   false},
-    {"head broken off", "HTTP/1.1 200 OK\r\nContent-Le",                                 OTAC_E_CONN_LOST, OTAC_E_CONN_LOST,  false},
-    {"chunked",         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" ETAG "\r\n", 0,                OTAC_E_CHUNKED,
-     true                                                                                                                          },
-    {"compressed",      "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n" ETAG "\r\n",     0,                OTAC_E_ENCODED,
-     true                                                                                                                          },
-    {"no length",       "HTTP/1.1 200 OK\r\n" ETAG "\r\n",                               0,                OTAC_E_NO_LENGTH,  true },
-    {"no hash",         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345",             0,                OTAC_E_NO_SHA256,  true },
-    {"empty",           "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" ETAG "\r\n",          0,                OTAC_E_EMPTY,      true },
-    {"too large",       "HTTP/1.1 200 OK\r\nContent-Length: 4097\r\n" ETAG "\r\nx",      0,                OTAC_E_NO_SPACE,
-     true                                                                                                                          },
-    {"short body",      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" ETAG "\r\n1234",      0,                OTAC_E_SHORT_BODY,
-     false                                                                                                                         },
-    {"body reset",      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" ETAG "\r\n1234",      OTAC_E_CONN_LOST,
-     OTAC_E_CONN_LOST,                                                                                                        false},
-    {"body stalled",    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" ETAG "\r\n1234",      OTAC_E_TIMEOUT,
-     OTAC_E_TIMEOUT,                                                                                                          false},
-    {"no body",         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" ETAG "\r\n",          0,                OTAC_E_SHORT_BODY,
-     false                                                                                                                         },
-    {"long body",       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" ETAG "\r\n123456",    0,                OTAC_E_LONG_BODY,
-     true                                                                                                                          },
+    {"nothing new",     client_world_nothing_new,                                              0,                OTAC_UP_TO_DATE,   false},
+    {"refused",         "HTTP/1.1 403 Forbidden\r\nX-Otad-Reason: blocked\r\n\r\n",            0,                OTAC_E_REFUSED,
+     false                                                                                                                               },
+    {"not found",       "HTTP/1.1 404 Not Found\r\n\r\n",                                      0,                OTAC_E_NOT_FOUND,  false},
+    {"gone",            "HTTP/1.1 410 Gone\r\n\r\n",                                           0,                OTAC_E_GONE,       false},
+    {"busy",            "HTTP/1.1 503 Busy\r\nRetry-After: 30\r\n\r\n",                        0,                OTAC_E_BUSY,       false},
+    {"redirect",        "HTTP/1.1 302 Found\r\nLocation: http://portal/\r\n\r\n",              0,                OTAC_E_REDIRECT,
+     false                                                                                                                               },
+    {"garbage",         "SSH-2.0-dropbear\r\n",                                                0,                OTAC_E_NOT_HTTP,   false},
+    {"closed at once",  "",                                                                    0,                OTAC_E_NO_ANSWER,  false},
+    {"reset at once",   "",                                                                    OTAC_E_CONN_LOST, OTAC_E_CONN_LOST,  false},
+    {"silent",          "",                                                                    OTAC_E_TIMEOUT,   OTAC_E_TIMEOUT,    false},
+    {"head cut",        "HTTP/1.1 200 OK\r\nContent-Le",                                       0,                OTAC_E_CUT_HEAD,   false},
+    {"head broken off", "HTTP/1.1 200 OK\r\nContent-Le",                                       OTAC_E_CONN_LOST, OTAC_E_CONN_LOST,  false},
+    {"chunked",         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" BUILD ETAG "\r\n", 0,
+     OTAC_E_CHUNKED,                                                                                                                true },
+    {"compressed",      "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n" BUILD ETAG "\r\n",     0,
+     OTAC_E_ENCODED,                                                                                                                true },
+    {"no length",       "HTTP/1.1 200 OK\r\n" BUILD ETAG "\r\n",                               0,                OTAC_E_NO_LENGTH,  true },
+    {"no hash",         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" BUILD "\r\n12345",          0,                OTAC_E_NO_SHA256,
+     true                                                                                                                                },
+    {"a sign-in page",  "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>",                  0,                OTAC_E_NO_SHA256,
+     false                                                                                                                               },
+    {"empty",           "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" BUILD ETAG "\r\n",          0,                OTAC_E_EMPTY,      true },
+    {"too large",       "HTTP/1.1 200 OK\r\nContent-Length: 4097\r\n" ETAG "\r\nx",            0,                OTAC_E_NO_SPACE,
+     true                                                                                                                                },
+    {"short body",      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" ETAG "\r\n1234",            0,                OTAC_E_SHORT_BODY,
+     false                                                                                                                               },
+    {"body reset",      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" ETAG "\r\n1234",            OTAC_E_CONN_LOST,
+     OTAC_E_CONN_LOST,                                                                                                              false},
+    {"body stalled",    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" ETAG "\r\n1234",            OTAC_E_TIMEOUT,
+     OTAC_E_TIMEOUT,                                                                                                                false},
+    {"no body",         "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" ETAG "\r\n",                0,                OTAC_E_SHORT_BODY,
+     false                                                                                                                               },
+    {"long body",       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" ETAG "\r\n123456",          0,                OTAC_E_LONG_BODY,
+     true                                                                                                                                },
     {"unasked rest",
      "HTTP/1.1 206 Partial Content\r\nContent-Length: 5\r\nContent-Range: bytes 0-4/5\r\n" ETAG
-     "\r\n12345",                                                                        0,                OTAC_E_RANGE,      false},
-    {"wrong hash",      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" ETAG "\r\n12345",     0,                OTAC_E_SHA256,
-     true                                                                                                                          },
+     "\r\n12345",                                                                              0,                OTAC_E_RANGE,      false},
+    {"wrong hash",      "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n" ETAG "\r\n12345",           0,                OTAC_E_SHA256,
+     true                                                                                                                                },
 };
 /* clang-format on */
 
@@ -279,6 +283,42 @@ START_TEST(update_alternates_between_slots)
 }
 END_TEST
 
+static int write_some(void *ctx, unsigned slot, uint32_t offset, const void *data, size_t n)
+{
+    (void)ctx, (void)slot, (void)offset, (void)data;
+    return (int)n;
+}
+
+/* A port that counts where it should say 0: no reason to restart for ever. */
+START_TEST(odd_answer_of_a_port_is_no_update)
+{
+    w.port.port.slot_write = write_some;
+    client_world_script_offer(&w);
+    ck_assert_int_ne(otac_update(&w.client), OTAC_UPDATED);
+    ck_assert_uint_eq(w.client.restart_due, 0);
+    client_world_script(&w, client_world_nothing_new);
+    ck_assert_int_ne(otac_update(&w.client), OTAC_UPDATED);
+}
+END_TEST
+
+/* Known beforehand, so that the other image isn't forgotten for it. */
+START_TEST(image_larger_than_the_slot_costs_nothing)
+{
+    client_world_make(&w, 512, true);
+    w.config.slot_size = CLIENT_WORLD_NEW - 1;
+    client_world_start(&w);
+    client_world_script_offer(&w);
+    client_world_script(&w, client_world_taken);
+    ck_assert_int_eq(otac_update(&w.client), OTAC_E_NO_SPACE);
+    ck_assert_uint_eq(w.port.begins, 0);
+    ck_assert_int_eq(otac_slot_check(&w.client, 1), OTAC_OK);
+    w.config.slot_size = CLIENT_WORLD_NEW;
+    client_world_start(&w);
+    client_world_script_offer(&w);
+    ck_assert_int_eq(otac_update(&w.client), OTAC_UPDATED);
+}
+END_TEST
+
 START_TEST(update_waits_for_the_restart)
 {
     client_world_script_offer(&w);
@@ -407,6 +447,8 @@ static Suite *make_suite(void)
     tcase_add_test(tc, flash_that_lies_is_found_by_reading_back);
     tcase_add_test(tc, update_alternates_between_slots);
     tcase_add_test(tc, update_waits_for_the_restart);
+    tcase_add_test(tc, odd_answer_of_a_port_is_no_update);
+    tcase_add_test(tc, image_larger_than_the_slot_costs_nothing);
     tcase_add_loop_test(tc, update_works_with_any_buffer_and_any_pieces, 0,
                         sizeof work_sizes / sizeof work_sizes[0]);
     tcase_add_loop_test(tc, drop_at_every_byte_leaves_the_old_image, 0,

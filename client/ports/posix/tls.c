@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -15,7 +16,10 @@
 /* Notes "what: reason" with the reason that OpenSSL gives, and returns err. */
 static int tls_fail(struct otac_posix *p, int err, const char *what)
 {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+    /* Of a file that isn't there the first one says so, those behind it only "system lib". */
+    const unsigned long first = ERR_peek_error();
+    const char *reason = ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first))
+                                                 : ERR_reason_error_string(ERR_peek_last_error());
     (void)snprintf(p->detail, sizeof p->detail, "%s: %s", what,
                    reason != NULL ? reason : "the connection ended");
     return err;

@@ -17,7 +17,9 @@ OtadClient::OtadClient(const char *host, uint16_t port, const char *product, con
     config_.port = port;
     config_.product = product;
     config_.key = key;
+#if !defined(ESP8266) /* whose texts would be in RAM, 3 KB: the server explains the numbers */
     config_.describe = otac_err_text;
+#endif
 }
 
 int OtadClient::begin()

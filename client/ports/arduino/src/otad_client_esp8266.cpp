@@ -13,6 +13,7 @@ extern "C" {
 }
 
 static const uint32_t sector = 4096, resume_step = 16 * sector;
+static_assert((resume_step & (resume_step - 1)) == 0, "a power of two");
 static const char record_name[] = "/otad.rec", record_temp[] = "/otad.new";
 
 static struct otac_esp8266 *of(void *ctx)
@@ -99,6 +100,8 @@ static int flash_write(void *ctx, unsigned slot, uint32_t offset, const void *da
     const uint8_t *from = static_cast<const uint8_t *>(data);
     (void)slot;
     if (offset == 0 && n > 2 && from[0] == 0xe9 && !fits_flash(data))
+        return OTAC_E_FLASH_WRITE;
+    if (offset == 0 && from[0] == 0x1f) /* the boot loader unpacks it: what runs isn't what was proved */
         return OTAC_E_FLASH_WRITE;
     for (uint32_t at = round_up(offset); at < offset + n; at += sector)
         if (!ESP.flashEraseSector((start + at) / sector))
@@ -277,11 +280,13 @@ int otac_esp8266_init(struct otac *c, const struct otac_config *config,
     int rc = otac_init(c, config, port, buf, buf_n);
     if (rc == OTAC_OK && otac_active(c) != NULL)
         rc = otac_slot_check(c, c->record.active);
-    if (rc != OTAC_E_RECORD && rc != OTAC_E_FLASH_VERIFY)
+    if (rc == OTAC_E_FLASH_VERIFY)
+        rc = otac_start_over(c);
+    else if (rc == OTAC_E_RECORD)
+        rc = LittleFS.remove(record_name) ? OTAC_OK : OTAC_E_RECORD_IO;
+    else
         return rc;
-    if (!LittleFS.remove(record_name))
-        return OTAC_E_RECORD_IO;
-    return otac_init(c, config, port, buf, buf_n);
+    return rc != OTAC_OK ? rc : otac_init(c, config, port, buf, buf_n);
 }
 
 #endif

@@ -16,7 +16,7 @@
 #include "sdkconfig.h"
 
 #define SECTOR 4096u       /* flash is erased by it */
-#define RESUME_STEP 65536u /* a save of the record each: 16 for a megabyte */
+#define RESUME_STEP 65536u /* a power of two; a save of the record each: 16 for a megabyte */
 
 static const char nvs_space[] = "otad", nvs_key[] = "record";
 
@@ -409,11 +409,14 @@ int otac_esp_idf_init(struct otac *c, const struct otac_config *config,
     int rc = otac_init(c, config, port, buf, buf_n);
     if (rc == OTAC_OK && otac_active(c) != NULL)
         rc = otac_slot_check(c, c->record.active);
-    if (rc != OTAC_E_RECORD && rc != OTAC_E_FLASH_VERIFY)
-        return rc;
     /* Otherwise than a bare chip, this one knows which slot runs without the record. */
-    rc = blob_erase(p);
-    return rc == 0 ? otac_init(c, config, port, buf, buf_n) : rc;
+    if (rc == OTAC_E_FLASH_VERIFY)
+        rc = otac_start_over(c);
+    else if (rc == OTAC_E_RECORD)
+        rc = blob_erase(p);
+    else
+        return rc;
+    return rc == OTAC_OK ? otac_init(c, config, port, buf, buf_n) : rc;
 }
 
 int otac_esp_idf_confirm(void)

@@ -9,14 +9,14 @@
 
 static const char tag[] = "otad";
 
-/* The server could be reached, so the next update can be: this is what makes an image good. */
 static void on_event(void *ctx, enum otac_event event, uint32_t value)
 {
     (void)ctx;
-    if (event == OTAC_EV_ANSWER && otac_esp_idf_confirm() != OTAC_OK)
-        ESP_LOGE(tag, "the running image could not be confirmed");
     if (event == OTAC_EV_OFFER)
         ESP_LOGI(tag, "an image of %d bytes is coming", (int)value);
+    /* One that the boot loader has on trial, and the record doesn't: it could be given another. */
+    if (event == OTAC_EV_OFFER && otac_esp_idf_confirm() != OTAC_OK)
+        ESP_LOGE(tag, "the running image could not be confirmed");
     if (event == OTAC_EV_RESUME)
         ESP_LOGI(tag, "%d bytes of it are here", (int)value);
     if (event == OTAC_EV_ROLLED_BACK)
@@ -25,27 +25,35 @@ static void on_event(void *ctx, enum otac_event event, uint32_t value)
         ESP_LOGE(tag, "%s", otac_err_text((int32_t)value));
 }
 
-/* @return true when there is something to tell the server at once */
-static bool confirm(struct otac *client)
+/* The server knew what to say to this device, so the next update will find its way: this makes an
+ * image good. A status alone does not: anything may answer at a wrong address.
+ * @return true when there is something to tell the server at once */
+static bool confirm(struct otac *client, int rc)
 {
-    if (client->record.trial == 0 || client->answer.status == 0)
+    if (rc != OTAC_UP_TO_DATE && rc != OTAC_E_TRIAL && rc != OTAC_E_REJECTED)
         return false;
-    return otac_confirm(client) == OTAC_OK;
+    const bool on_trial = client->record.trial != 0;
+    const int err = on_trial ? otac_confirm(client) : otac_esp_idf_confirm();
+    if (err != OTAC_OK)
+        ESP_LOGE(tag, "the running image could not be confirmed");
+    return on_trial && err == OTAC_OK;
 }
 
 static void live(struct otac *client)
 {
     for (;;) {
         int rc = otac_update(client);
-        if (rc != OTAC_UPDATED && confirm(client))
+        if (confirm(client, rc))
             rc = otac_update(client);
         if (rc == OTAC_UPDATED) {
             ESP_LOGI(tag, "restarting into the new image");
             esp_restart();
         }
         if (rc < 0)
-            ESP_LOGW(tag, "%d: %s", rc, otac_err_text(rc));
-        ESP_LOGI(tag, "nothing new: %u %s", client->answer.status, client->answer.reason);
+            ESP_LOGW(tag, "%d: %s (status %u %s)", rc, otac_err_text(rc),
+                     (unsigned)client->answer.status, client->answer.reason);
+        else
+            ESP_LOGI(tag, "nothing new: %s", client->answer.reason);
         otac_wait(client, CONFIG_OTAD_INTERVAL_S);
     }
 }
