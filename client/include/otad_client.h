@@ -381,7 +381,7 @@ int otac_slot_check(struct otac *c, unsigned slot) OTAC_MUSTCHECK;
 /** For a platform that knows what runs without the record, when otac_slot_check() says that it
  * isn't what the record says (flashed by cable, say): forgets what the slots hold, as on a device
  * from the factory. What must not be forgotten stays: the counter of signatures, the build that was
- *  rolled back, the report that is due. Call otac_init() again.
+ *  rolled back, the report of a failure that is due. Call otac_init() again.
  *  @return OTAC_OK, OTAC_E_RECORD_IO */
 int otac_start_over(struct otac *c) OTAC_MUSTCHECK;
 

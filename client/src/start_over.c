@@ -12,5 +12,7 @@ int otac_start_over(struct otac *c)
     memset(next.slot, 0, sizeof next.slot);
     next.active = OTAC_NO_SLOT;
     next.trial = 0;
+    if (next.report_kind == OTAC_REPORT_SUCCESS)
+        next.report_kind = OTAC_REPORT_NONE; /* of an image that doesn't run */
     return otac_record_store(c, &next);
 }

@@ -157,8 +157,13 @@ START_TEST(counter_outlives_a_power_cut_before_the_copy)
     ck_assert_int_eq(live_once(), RESTARTS);
     fake_8266_boot(true);
     ck_assert(runs(1));
+    const unsigned before = image_server_seen(&server).reports;
     offer(0, ours, 5, IMAGE_RIGHT);
     ck_assert_int_eq(live_once(), SLEEPS);
+    const struct image_seen seen = image_server_seen(&server);
+    ck_assert_msg(seen.reports == before + 1 && strstr(seen.report, "failed") != NULL,
+                  "what never ran is no success: %u reports, %s", seen.reports - before,
+                  seen.report);
     ck_assert_msg(strstr(fake_8266.said, otac_err_text(OTAC_E_OLD_COUNTER)) != NULL, "%s",
                   fake_8266.said);
     ck_assert(runs(1));

@@ -210,10 +210,10 @@ static void count(struct image_server *s, unsigned *what)
 
 static void take_report(struct image_server *s, const char *request)
 {
-    const char *query = request + strcspn(request, "? ");
+    const char *mark = strchr(request, '?');
+    const char *query = mark != NULL ? mark + 1 : "";
     (void)pthread_mutex_lock(&s->lock);
-    (void)snprintf(s->seen.report, sizeof s->seen.report, "%.*s", (int)strcspn(query + 1, " "),
-                   query + 1);
+    (void)snprintf(s->seen.report, sizeof s->seen.report, "%.*s", (int)strcspn(query, " "), query);
     s->seen.reports++;
     (void)pthread_mutex_unlock(&s->lock);
 }
