@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What happens now, and what the server still remembers of before. The ledger and the audit last.
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { get, query } from '../api.js';
 import { href } from '../router.js';
 import { Card, Loading, Note, Problem, Select, State, Tag, Title } from '../ui.jsx';
@@ -8,6 +8,7 @@ import { useEvents, useLiveState } from '../live.js';
 import { bytes, cause, percent, stamp } from '../words.js';
 
 const BEFORE = 100, KEPT = 300;
+const TURN_MS = 250; // a busy fleet tells more in a second than anybody can draw
 // Newest first, each once: what comes live while the list is asked for stands in both.
 function merge(list, more) {
   const known = new Set(list.map((e) => e.id));
@@ -52,6 +53,7 @@ export function Activity() {
   const [kind, setKind] = useState('');
   const [held, setHeld] = useState(false);
   const live = useLiveState();
+  const waiting = useRef([]);
   const look = () => get('/events/recent' + query({ limit: BEFORE, kind })).then((l) => {
     setError(null);
     setEvents((list) => merge(list || [], l.items));
@@ -62,8 +64,15 @@ export function Activity() {
   useEvents((e) => {
     if (held) return;
     if (e.kind === 'lost') look();
-    else setEvents((list) => merge(list || [], [e]));
+    else waiting.current.push(e);
   });
+  useEffect(() => {
+    const timer = setInterval(() => {
+      const more = waiting.current.splice(0);
+      if (more.length) setEvents((list) => merge(list || [], more));
+    }, TURN_MS);
+    return () => clearInterval(timer);
+  }, []);
   const shown = lines(events || [], kind);
   const today = new Date().toISOString().slice(0, 10);
   return (
