@@ -134,7 +134,10 @@ static void judge_sums(struct inspection *in)
     s->checksum_offset = w->sum_offset;
     s->checksum_stored = w->stored_sum;
     bool xor_says_newer = w->stored_sum != w->xor_sum && w->stored_sum == newer;
-    bool by_crc = in->crc_known && (length_fits || crc_fits || xor_says_newer);
+    /* A header that has lost a segment: the word tells more than the rest, and no more than there
+     * is. */
+    bool length_says_newer = length > w->end && length <= in->total;
+    bool by_crc = in->crc_known && (length_fits || crc_fits || xor_says_newer || length_says_newer);
     s->checksum_computed = by_crc ? newer : w->xor_sum;
     s->checksum_by_crc = by_crc;
     s->crc_found = by_crc;
